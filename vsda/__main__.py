@@ -1,0 +1,5 @@
+"""`python -m vsda`."""
+
+from vsda.cli.app import main
+
+main()

@@ -1,0 +1,103 @@
+"""The errors a user can cause, and the exit codes of the command line.
+
+    VsdaError                 printed as one line, exit code 1
+    ├── UsageError            options that contradict each other, exit code 2
+    ├── UnknownNameError      a dataset, recipe, class... that does not exist
+    ├── ManifestError         a table under manifests/ is wrong
+    ├── RecipeError           a file under pipelines/ or a --set is wrong
+    ├── DatasetError          a dataset's folder is missing or laid out otherwise
+    ├── ShardError            shards or their index are missing, damaged or contradict each other
+    ├── RunError              a run folder is missing, damaged or belongs to another recipe
+    └── ItemError             one item of a bulk run failed; counted by its outcome, never fatal
+
+Messages say where, what was found, what was expected and what to do.
+"""
+
+import difflib
+from collections.abc import Iterable
+from enum import IntEnum, StrEnum
+
+
+class ExitCode(IntEnum):
+    """What a command's exit status means."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    PARTIAL = 3
+
+
+class Outcome(StrEnum):
+    """What became of one item of a bulk run. Closed: every failure has exactly one name."""
+
+    OK = "ok"
+    LEFT_OUT = "left-out"
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+    SIZE_MISMATCH = "size-mismatch"
+    UNKNOWN_ID = "unknown-id"
+    BINARY_MASK = "binary-mask"
+
+
+class VsdaError(Exception):
+    """A mistake that the user can mend; shown without a traceback."""
+
+    exit_code = ExitCode.FAILED
+
+
+class UsageError(VsdaError):
+    """Options that cannot be used together or values that no option takes."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ManifestError(VsdaError):
+    """A table under manifests/ is missing or wrong."""
+
+
+class RecipeError(VsdaError):
+    """A recipe under pipelines/, or a setting laid over it, is wrong."""
+
+    exit_code = ExitCode.USAGE
+
+
+class DatasetError(VsdaError):
+    """A dataset's folder is missing or does not have the dataset's layout."""
+
+
+class ShardError(VsdaError):
+    """Shards or their index are missing, damaged or contradict each other."""
+
+
+class RunError(VsdaError):
+    """A run folder is missing, damaged or belongs to another recipe."""
+
+
+class ItemError(VsdaError):
+    """One item of a bulk run failed; the run goes on and counts it under `outcome`."""
+
+    def __init__(self, outcome: Outcome, message: str) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+
+    def __reduce__(self) -> tuple[type["ItemError"], tuple[Outcome, str]]:
+        """Pickle with both arguments, so that the error crosses process borders."""
+        return (ItemError, (self.outcome, str(self)))
+
+
+class UnknownNameError(VsdaError):
+    """A name that no table holds; the message proposes the nearest one."""
+
+    exit_code = ExitCode.USAGE
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        self.kind, self.name, self.known = kind, name, sorted(known)
+        super().__init__(f"unknown {kind} {name!r}.{suggest(name, self.known)}")
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Return ' Did you mean ...? Known: ...' for an error about `name`."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"{hint} Known: {', '.join(names)}."

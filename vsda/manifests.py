@@ -1,0 +1,197 @@
+"""Typed rows from the tables under manifests/: tab-separated text, checked, errors with file:line.
+
+A table starts with `#` comments that give its origin, then a header line, then one fact per row.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+from vsda.errors import ManifestError
+from vsda.resources import resource_dir
+
+Row = TypeVar("Row")
+
+NO_CLASS = "-"
+"""Class name of an object for which COCO has no category."""
+BACKGROUND_CLASS = "background"
+IGNORE_CLASS = "ignore"
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class CocoClass:
+    """One of COCO's 80 thing categories."""
+
+    id: int
+    name: str
+    supercategory: str
+
+
+@dataclass(frozen=True, slots=True)
+class StuffThingValue:
+    """What one value of a stuffthingmaps PNG means."""
+
+    value: int
+    label: str
+    class_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """One annotated run of frames."""
+
+    name: str
+    split: str
+    num_frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceObject:
+    """One object of a sequence; `class_name` is a COCO name or `NO_CLASS`."""
+
+    sequence: str
+    object_id: int
+    category: str
+    class_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One archive to download; `size_bytes` and `sha256` are None where unknown."""
+
+    file: str
+    url: str
+    size_bytes: int | None
+    sha256: str | None
+
+
+def manifest_path(dataset: str, table: str) -> Path:
+    """Return where the table of a dataset lies, such as ("davis", "objects")."""
+    return resource_dir("manifests") / dataset / f"{table}.tsv"
+
+
+@cache
+def coco_classes() -> tuple[CocoClass, ...]:
+    """Return COCO's thing categories by ascending id."""
+    rows = read_table(
+        manifest_path("coco", "classes"),
+        ("id", "name", "supercategory"),
+        lambda cells: CocoClass(int(cells[0]), cells[1], cells[2]),
+    )
+    return _unique(rows, "coco/classes.tsv", lambda row: (row.id,), lambda row: (row.name,))
+
+
+@cache
+def stuffthing_values() -> tuple[StuffThingValue, ...]:
+    """Return the meaning of every value of a stuffthingmaps PNG."""
+    rows = read_table(
+        manifest_path("coco", "stuffthingmaps"),
+        ("value", "label", "class"),
+        lambda cells: StuffThingValue(
+            int(cells[0]), cells[1], _class_name(cells[2], BACKGROUND_CLASS, IGNORE_CLASS)
+        ),
+    )
+    return _unique(rows, "coco/stuffthingmaps.tsv", lambda row: (row.value,))
+
+
+@cache
+def davis_sequences() -> tuple[Sequence, ...]:
+    """Return the sequences of DAVIS-2017 trainval by name."""
+    rows = read_table(
+        manifest_path("davis", "sequences"),
+        ("sequence", "split", "num_frames"),
+        lambda cells: Sequence(cells[0], cells[1], int(cells[2])),
+    )
+    return _unique(rows, "davis/sequences.tsv", lambda row: (row.name,))
+
+
+@cache
+def davis_objects() -> tuple[SequenceObject, ...]:
+    """Return the objects of DAVIS-2017 trainval by sequence and object id."""
+    rows = read_table(
+        manifest_path("davis", "objects"),
+        ("sequence", "object_id", "category", "class"),
+        lambda cells: SequenceObject(
+            cells[0], int(cells[1]), cells[2], _class_name(cells[3], NO_CLASS)
+        ),
+    )
+    return _unique(rows, "davis/objects.tsv", lambda row: (row.sequence, row.object_id))
+
+
+@cache
+def sources(dataset: str) -> tuple[Source, ...]:
+    """Return the archives of a dataset."""
+    rows = read_table(
+        manifest_path(dataset, "sources"), ("file", "url", "bytes", "sha256"), _source
+    )
+    return _unique(rows, f"{dataset}/sources.tsv", lambda row: (row.file,), lambda row: (row.url,))
+
+
+def read_table(
+    path: Path, header: tuple[str, ...], build: Callable[[list[str]], Row]
+) -> tuple[Row, ...]:
+    """Return the rows of the table at `path`, each made by `build` from its cells.
+
+    Raises:
+        ManifestError: No such file, another header, a row with missing or wrong cells, no rows.
+    """
+    if not path.is_file():
+        raise ManifestError(f"{path}: no such table")
+    rows: list[Row] = []
+    seen_header = False
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if line.startswith("#"):
+            continue
+        cells = line.split("\t")
+        if len(cells) != len(header):
+            raise ManifestError(
+                f"{path}:{number}: expected {len(header)} columns, got {len(cells)}"
+            )
+        if not seen_header:
+            _check_header(path, number, cells, header)
+            seen_header = True
+            continue
+        try:
+            rows.append(build(cells))
+        except (ValueError, ManifestError) as error:
+            raise ManifestError(f"{path}:{number}: {error}") from error
+    if not rows:
+        raise ManifestError(f"{path}: the table has no rows")
+    return tuple(rows)
+
+
+def _check_header(path: Path, number: int, cells: list[str], header: tuple[str, ...]) -> None:
+    if tuple(cells) != header:
+        raise ManifestError(f"{path}:{number}: expected the columns {list(header)}, got {cells}")
+
+
+def _unique(
+    rows: tuple[Row, ...], table: str, *keys: Callable[[Row], tuple[object, ...]]
+) -> tuple[Row, ...]:
+    for key in keys:
+        seen: set[tuple[object, ...]] = set()
+        for row in rows:
+            if key(row) in seen:
+                raise ManifestError(f"{table}: {key(row)} occurs twice")
+            seen.add(key(row))
+    return rows
+
+
+def _class_name(cell: str, *besides: str) -> str:
+    if cell not in besides and cell not in {row.name for row in coco_classes()}:
+        raise ManifestError(f"{cell!r} is neither a COCO class nor one of {list(besides)}")
+    return cell
+
+
+def _source(cells: list[str]) -> Source:
+    file, url, size, sha256 = cells
+    if sha256 != "-" and not _SHA256.fullmatch(sha256):
+        raise ManifestError(f"sha256 must be 64 hexadecimal digits or '-', got {sha256!r}")
+    if size != "-" and int(size) <= 0:
+        raise ManifestError(f"bytes must be positive or '-', got {size!r}")
+    return Source(file, url, None if size == "-" else int(size), None if sha256 == "-" else sha256)

@@ -1,0 +1,84 @@
+"""The values that travel between the stages: one frame with its masks and facts."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.uint8]
+"""(H, W) uint8."""
+
+_ILLEGAL = re.compile(r"[^A-Za-z0-9_/-]")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FrameFacts:
+    """What is known of one frame; the `json` field of a sample.
+
+    `sequence` is None for a still image. `timestamp_ms`, `source_pts`, `tick` and `held` are None
+    where the dataset has no clock. `classes` are the COCO ids present in `seg.png`, without
+    background and void. `boxes` are dicts with `class`, `xmin`, `xmax`, `ymin`, `ymax` in
+    fractions of the frame and `presence`.
+    """
+
+    dataset: str
+    split: str
+    sequence: str | None
+    frame: str
+    frame_index: int
+    width_px: int
+    height_px: int
+    labelled: bool
+    classes: tuple[int, ...] = ()
+    timestamp_ms: float | None = None
+    source_pts: int | None = None
+    tick: int | None = None
+    held: bool | None = None
+    boxes: tuple[Mapping[str, Any], ...] = field(default=())
+
+    def to_json(self) -> bytes:
+        """Return the facts as UTF-8 JSON whose bytes depend on nothing but the facts."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "FrameFacts":
+        """Read facts that `to_json` wrote; keys of later versions are passed over."""
+        raw = json.loads(data)
+        known = {name: raw[name] for name in cls.__slots__ if name in raw}
+        known["classes"] = tuple(known.get("classes", ()))
+        known["boxes"] = tuple(known.get("boxes", ()))
+        return cls(**known)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sample:
+    """One frame: the image as encoded bytes, its masks and its facts.
+
+    Attributes:
+        key: `<dataset>/<sequence>/<frame>`, legal as a WebDataset key; see `legal_key`.
+        jpg: The original JPEG bytes.
+        seg: COCO category ids, 0 background, 255 ignore; None without a semantic label.
+        inst: The dataset's own object ids; None where it has none.
+        facts: The rest.
+    """
+
+    key: str
+    jpg: bytes
+    seg: Mask | None
+    inst: Mask | None
+    facts: FrameFacts
+
+
+def legal_key(*parts: str) -> str:
+    """Join `parts` with slashes into a key that WebDataset keeps as it is.
+
+    A dot would start the field name and a part that starts with two underscores is taken for
+    metadata and dropped, so anything but letters, digits, `_` and `-` becomes `-`, and such a
+    part gets the prefix `x`.
+    """
+    legal = [_ILLEGAL.sub("-", part.replace("/", "-")) for part in parts]
+    return "/".join(f"x{part}" if part.startswith("__") else part for part in legal)

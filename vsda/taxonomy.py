@@ -1,0 +1,133 @@
+"""Class sets in COCO's ids, and the mapping of a dataset's mask values to them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vsda.errors import ItemError, Outcome, UnknownNameError, UsageError
+from vsda.manifests import NO_CLASS, coco_classes, davis_objects, davis_sequences
+from vsda.sample import Mask
+
+BACKGROUND_ID = 0
+IGNORE_INDEX = 255
+NUM_VALUES = 256
+
+SHARED = "shared"
+ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class ClassSet:
+    """A choice of COCO classes.
+
+    Attributes:
+        ids: COCO category ids, ascending.
+        names: Their names, in the same order.
+    """
+
+    ids: tuple[int, ...]
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def projection(self) -> NDArray[np.uint8]:
+        """Return the table (256,) from COCO ids to 0 background, 1..K classes, 255 ignore.
+
+        COCO classes outside the set become background.
+        """
+        table = np.full(NUM_VALUES, BACKGROUND_ID, dtype=np.uint8)
+        table[list(self.ids)] = np.arange(1, len(self.ids) + 1)
+        table[IGNORE_INDEX] = IGNORE_INDEX
+        return table
+
+
+def class_set(text: str, target: str = "davis") -> ClassSet:
+    """Return the classes that `text` chooses.
+
+    Args:
+        text: `shared` (with the dataset `target`), `shared:<dataset>`, `all`, or names or COCO
+            ids separated by commas.
+        target: The dataset that plain `shared` means.
+
+    Raises:
+        UnknownNameError: A class or dataset that is not in the manifests.
+    """
+    if text == ALL:
+        return _named([row.id for row in coco_classes()])
+    if text == SHARED or text.startswith(f"{SHARED}:"):
+        return shared_classes(text.partition(":")[2] or target)
+    chosen = [_class_id(word.strip()) for word in text.split(",") if word.strip()]
+    if not chosen:
+        raise UsageError(
+            f"no class in {text!r}; give 'shared', 'all', or names such as 'person,dog'"
+        )
+    return _named(sorted(set(chosen)))
+
+
+@cache
+def shared_classes(dataset: str) -> ClassSet:
+    """Return COCO's classes that a dataset has in each of its splits."""
+    if dataset not in _SPLIT_CLASSES:
+        raise UnknownNameError("dataset for shared classes", dataset, _SPLIT_CLASSES)
+    splits = _SPLIT_CLASSES[dataset]()
+    return _named(sorted(set.intersection(*splits.values())))
+
+
+def class_names() -> dict[int, str]:
+    """Return the name of every COCO id, background and ignore included."""
+    names = {BACKGROUND_ID: "background", IGNORE_INDEX: "ignore"}
+    return names | {row.id: row.name for row in coco_classes()}
+
+
+def class_ids() -> dict[str, int]:
+    """Return the COCO id of every class name."""
+    return {row.name: row.id for row in coco_classes()}
+
+
+def remap_mask(mask: Mask, table: Mapping[int, int]) -> Mask:
+    """Return `mask` with every value replaced by the one that `table` gives.
+
+    Raises:
+        ItemError: `mask` holds a value that `table` lacks; nothing is guessed.
+    """
+    present = np.flatnonzero(np.bincount(mask.ravel(), minlength=NUM_VALUES))
+    missing = sorted(set(present.tolist()) - table.keys())
+    if missing:
+        raise ItemError(
+            Outcome.UNKNOWN_ID,
+            f"mask holds values {missing} that its class table lacks; known: {sorted(table)}",
+        )
+    lookup = np.full(NUM_VALUES, IGNORE_INDEX, dtype=np.uint8)
+    lookup[list(table.keys())] = list(table.values())
+    return lookup[mask]
+
+
+def _davis_split_classes() -> dict[str, set[int]]:
+    split_of = {row.name: row.split for row in davis_sequences()}
+    ids = class_ids()
+    splits: dict[str, set[int]] = {split: set() for split in split_of.values()}
+    for row in davis_objects():
+        if row.class_name != NO_CLASS:
+            splits[split_of[row.sequence]].add(ids[row.class_name])
+    return splits
+
+
+_SPLIT_CLASSES = {"davis": _davis_split_classes}
+
+
+def _class_id(word: str) -> int:
+    ids = class_ids()
+    if word.isdigit() and int(word) in ids.values():
+        return int(word)
+    if word not in ids:
+        raise UnknownNameError("class", word, ids)
+    return ids[word]
+
+
+def _named(ids: list[int]) -> ClassSet:
+    names = class_names()
+    return ClassSet(tuple(ids), tuple(names[class_id] for class_id in ids))
