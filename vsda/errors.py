@@ -8,6 +8,7 @@
     ├── DatasetError          a dataset's folder is missing or laid out otherwise
     ├── ShardError            shards or their index are missing, damaged or contradict each other
     ├── RunError              a run folder is missing, damaged or belongs to another recipe
+    ├── WeightsError          a file of network weights is missing, damaged or of another network
     └── ItemError             one item of a bulk run failed; counted by its outcome, never fatal
 
 Messages say where, what was found, what was expected and what to do.
@@ -71,6 +72,10 @@ class ShardError(VsdaError):
 
 class RunError(VsdaError):
     """A run folder is missing, damaged or belongs to another recipe."""
+
+
+class WeightsError(VsdaError):
+    """A file of network weights is missing, damaged or belongs to another network."""
 
 
 class ItemError(VsdaError):
