@@ -9,9 +9,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
-import fsspec
+from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
 
 from vsda.errors import VsdaError
 
@@ -53,16 +54,25 @@ def sync_dir(folder: Path) -> None:
 
 def sha256_file(place: str | Path) -> str:
     """Return the SHA-256 of the file at a path or URL, in hexadecimal."""
-    digest = hashlib.sha256()
     with open_binary(place) as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
+        return sha256_rest(file)
+
+
+def sha256_rest(file: IO[bytes]) -> str:
+    """Return the SHA-256 of `file` from its present position on, in hexadecimal."""
+    digest = hashlib.sha256()
+    while block := file.read(_BLOCK_BYTES):
+        digest.update(block)
     return digest.hexdigest()
 
 
 def open_binary(place: str | Path) -> IO[bytes]:
     """Open a path or fsspec URL for reading; the result can seek."""
-    return cast("IO[bytes]", fsspec.open(str(place), "rb").open())
+    filesystem, path = _filesystem(place)
+    try:
+        return cast("IO[bytes]", filesystem.open(path, "rb"))
+    except OSError as error:
+        raise VsdaError(f"{place}: cannot be read: {error}") from error
 
 
 def read_bytes(place: str | Path) -> bytes:
@@ -71,9 +81,36 @@ def read_bytes(place: str | Path) -> bytes:
         return file.read()
 
 
+class RangeReader:
+    """Reads pieces of one file at a path or fsspec URL; any number of threads may share it.
+
+    A local file is one `pread` per piece, without a seek position that threads could fight over.
+    """
+
+    def __init__(self, place: str | Path) -> None:
+        self._handle: int | None = None
+        self._filesystem, self._path = _filesystem(place)
+        if isinstance(self._filesystem, LocalFileSystem):
+            self._handle = os.open(self._path, os.O_RDONLY)
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return `size` bytes from `offset`, fewer where the file ends before."""
+        if self._handle is not None:
+            return os.pread(self._handle, size, offset)
+        if size == 0:
+            return b""
+        piece = self._filesystem.cat_file(self._path, start=offset, end=offset + size)
+        return cast("bytes", piece)
+
+    def __del__(self) -> None:
+        """Close the file, so that dropping the reader is enough."""
+        if self._handle is not None:
+            os.close(self._handle)
+
+
 def file_size(place: str | Path) -> int | None:
     """Return the size of the file at a path or URL in bytes, None where there is none."""
-    filesystem, path = fsspec.core.url_to_fs(str(place))
+    filesystem, path = _filesystem(place)
     try:
         return cast("int | None", filesystem.info(path)["size"])
     except FileNotFoundError:
@@ -82,7 +119,7 @@ def file_size(place: str | Path) -> int | None:
 
 def list_files(folder: str | Path, suffix: str) -> list[str]:
     """Return the full names of the files in a folder or URL that end in `suffix`, sorted."""
-    filesystem, path = fsspec.core.url_to_fs(str(folder))
+    filesystem, path = _filesystem(folder)
     if not filesystem.isdir(path):
         return []
     names = filesystem.ls(path, detail=False)
@@ -91,6 +128,11 @@ def list_files(folder: str | Path, suffix: str) -> list[str]:
         for name in names
         if str(name).endswith(suffix)
     )
+
+
+def is_local(place: str | Path) -> bool:
+    """Return whether a path or URL names a file of this machine."""
+    return isinstance(_filesystem(place)[0], LocalFileSystem)
 
 
 def join(folder: str | Path, name: str) -> str:
@@ -117,3 +159,11 @@ def exclusive(path: Path) -> Iterator[None]:
             yield
         finally:
             path.unlink(missing_ok=True)
+
+
+def _filesystem(place: str | Path) -> tuple[Any, str]:
+    """Return the fsspec file system of a path or URL and the path inside it."""
+    try:
+        return cast("tuple[Any, str]", url_to_fs(str(place)))
+    except (ImportError, ValueError) as error:
+        raise VsdaError(f"{place}: this kind of place cannot be opened: {error}") from error

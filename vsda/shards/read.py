@@ -1,0 +1,295 @@
+"""Read shards: samples in order, or any sample by its position."""
+
+import bisect
+import hashlib
+import io
+import itertools
+import os
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import IO, overload
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from vsda.errors import ShardError
+from vsda.sample import FrameFacts, Mask, Sample
+from vsda.shards.idx import IdxTable, parse_idx, split_member
+from vsda.shards.index import ShardInfo, ShardSet
+from vsda.storage import RangeReader, file_size, is_local, open_binary, read_bytes, sha256_rest
+
+MAX_OPEN_TARS = 128
+_BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class SampleEntry:
+    """Where one sample lies.
+
+    Attributes:
+        key: Its key.
+        shard: Index of its shard in the set.
+        fields: Field name to offset and size of its data inside the tar, in bytes.
+    """
+
+    key: str
+    shard: int
+    fields: Mapping[str, tuple[int, int]]
+
+
+class RandomAccessShards:
+    """Any sample of a set by its position; one read per sample.
+
+    The `.idx` of a shard is parsed when the first of its samples is asked for and kept as arrays,
+    which travel with a pickle; open files stay behind and are opened anew in each process.
+    """
+
+    def __init__(self, shard_set: ShardSet) -> None:
+        self._set = shard_set
+        counts = [info.nsamples for info in shard_set.index.shards]
+        self._starts = list(itertools.accumulate(counts, initial=0))
+        self._tables: dict[int, IdxTable] = {}
+        self._tars = _OpenTars(shard_set)
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    @property
+    def entries(self) -> Sequence[SampleEntry]:
+        """Where each sample lies, in the order of the shards; entries are made when asked for."""
+        return _Entries(self)
+
+    def entry(self, position: int) -> SampleEntry:
+        """Return where the sample at `position` in [0, len) lies.
+
+        Raises:
+            ShardError: The `.idx` of its shard is missing, damaged or contradicts the index.
+        """
+        if not 0 <= position < len(self):
+            raise IndexError(f"position {position} is outside of a set of {len(self)} samples")
+        shard = bisect.bisect_right(self._starts, position) - 1
+        table = self._table(shard)
+        row = position - self._starts[shard]
+        return SampleEntry(table.keys[row], shard, table.sample_fields(row))
+
+    def read(self, position: int, fields: tuple[str, ...]) -> dict[str, bytes]:
+        """Return the data of `fields` of the sample at `position` in [0, len).
+
+        All of it is one read from the first to the last field: one request where the set is remote.
+
+        Raises:
+            ShardError: The sample lacks a field, or its shard is missing or cut.
+        """
+        entry = self.entry(position)
+        missing = [name for name in fields if name not in entry.fields]
+        if missing:
+            url = self._set.index.shards[entry.shard].url
+            raise ShardError(
+                f"{self._set.place(url)}: {entry.key} has no {', '.join(missing)}; "
+                f"it has {', '.join(entry.fields)}"
+            )
+        spans = {name: entry.fields[name] for name in fields}
+        start = min((offset for offset, _ in spans.values()), default=0)
+        end = max((offset + size for offset, size in spans.values()), default=0)
+        data = self._tars.read(entry.shard, start, end - start)
+        return {name: data[at - start : at - start + size] for name, (at, size) in spans.items()}
+
+    def _table(self, shard: int) -> IdxTable:
+        if shard not in self._tables:
+            self._tables[shard] = load_idx(self._set, self._set.index.shards[shard])
+        return self._tables[shard]
+
+
+class _Entries(Sequence[SampleEntry]):
+    """The entries of all samples as a sequence that holds none of them."""
+
+    def __init__(self, shards: RandomAccessShards) -> None:
+        self._shards = shards
+
+    def __len__(self) -> int:
+        return len(self._shards)
+
+    @overload
+    def __getitem__(self, position: int) -> SampleEntry: ...
+
+    @overload
+    def __getitem__(self, position: slice) -> list[SampleEntry]: ...
+
+    def __getitem__(self, position: int | slice) -> SampleEntry | list[SampleEntry]:
+        if isinstance(position, slice):
+            return [self._shards.entry(place) for place in range(*position.indices(len(self)))]
+        return self._shards.entry(position + len(self) if position < 0 else position)
+
+
+class _OpenTars:
+    """The tars that this process has open, at most `MAX_OPEN_TARS`."""
+
+    def __init__(self, shard_set: ShardSet) -> None:
+        self._set = shard_set
+        self._readers: dict[int, RangeReader] = {}
+        self._pid = os.getpid()
+
+    def read(self, shard: int, offset: int, size: int) -> bytes:
+        """Return `size` bytes of a tar; a `ShardError` where there are fewer."""
+        data = self._reader(shard).read(offset, size)
+        if len(data) != size:
+            raise ShardError(
+                f"{self._set.place(self._set.index.shards[shard].url)}: asked for {size} bytes at "
+                f"{offset}, got {len(data)}; the tar was cut, or its server ignores ranges"
+            )
+        return data
+
+    def __getstate__(self) -> ShardSet:
+        return self._set
+
+    def __setstate__(self, shard_set: ShardSet) -> None:
+        self.__init__(shard_set)  # type: ignore[misc]
+
+    def _reader(self, shard: int) -> RangeReader:
+        if self._pid != os.getpid():  # a fork: connections must not be shared with the parent
+            self._readers, self._pid = {}, os.getpid()
+        reader = self._readers.get(shard)
+        if reader is None:
+            info = self._set.index.shards[shard]
+            check_size(self._set, info)
+            if len(self._readers) >= MAX_OPEN_TARS:
+                self._readers.pop(next(iter(self._readers)))
+            reader = self._readers[shard] = RangeReader(self._set.place(info.url))
+        return reader
+
+
+def load_idx(shard_set: ShardSet, info: ShardInfo) -> IdxTable:
+    """Return the table in the `.idx` of a shard.
+
+    Raises:
+        ShardError: It is missing, not the one that was written, or counts other samples.
+    """
+    place = shard_set.place(info.idx_url)
+    if file_size(place) is None:
+        raise ShardError(f"{place}: missing; prepare the set again or fetch the file again")
+    data = read_bytes(place)
+    if hashlib.sha256(data).hexdigest() != info.idx_sha256:
+        raise ShardError(f"{place}: its hash is not the one in the index; fetch the file again")
+    try:
+        table = parse_idx(data)
+    except ShardError as error:
+        raise ShardError(f"{place}: {error}") from error
+    if len(table.keys) != info.nsamples:
+        raise ShardError(
+            f"{place}: {len(table.keys)} samples, its index says {info.nsamples}; prepare again"
+        )
+    return table
+
+
+def check_size(shard_set: ShardSet, info: ShardInfo) -> None:
+    """Raise `ShardError` where a tar is missing or has another size than the index says."""
+    place = shard_set.place(info.url)
+    size_bytes = file_size(place)
+    if size_bytes is None:
+        raise ShardError(f"{place}: missing; prepare the set again or fetch the file again")
+    if size_bytes != info.filesize:
+        raise ShardError(
+            f"{place}: {size_bytes} bytes, its index says {info.filesize}: it was cut or replaced; "
+            "prepare the set again or fetch the file again"
+        )
+
+
+def iterate_samples(shard_set: ShardSet) -> Iterator[Sample]:
+    """Yield all samples in the order of the shards.
+
+    Each tar is hashed before its first sample is yielded, so nothing is yielded from a tar that is
+    not the one that was written. A remote tar is copied to a temporary file for this.
+
+    Raises:
+        ShardError: A tar is missing, cut or changed, or holds another number of samples than the
+            index says.
+    """
+    for info in shard_set.index.shards:
+        place = shard_set.place(info.url)
+        check_size(shard_set, info)
+        with _whole_tar(place, info) as file:
+            num_samples = 0
+            for sample in _samples(file, place):
+                yield sample
+                num_samples += 1
+        if num_samples != info.nsamples:
+            raise ShardError(f"{place}: {num_samples} samples, its index says {info.nsamples}")
+
+
+def decode_image(data: bytes) -> NDArray[np.uint8]:
+    """Return the picture in `data` as (H, W, 3) RGB.
+
+    Raises:
+        ShardError: It cannot be decoded.
+    """
+    return np.asarray(_decode(data, "RGB"))
+
+
+def decode_mask(data: bytes) -> Mask:
+    """Return the mask that `encode_mask` wrote.
+
+    Raises:
+        ShardError: It cannot be decoded, or is no 8-bit grey picture.
+    """
+    picture = _decode(data, None)
+    if picture.mode != "L":
+        raise ShardError(f"expected a mask as 8-bit grey PNG, got mode {picture.mode}")
+    return np.asarray(picture)
+
+
+def _decode(data: bytes, mode: str | None) -> Image.Image:
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            picture.load()
+            return picture.convert(mode) if mode else picture.copy()
+    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for damaged files
+        raise ShardError(f"a picture of {len(data)} bytes cannot be decoded: {error}") from error
+
+
+@contextmanager
+def _whole_tar(place: str, info: ShardInfo) -> Iterator[IO[bytes]]:
+    with ExitStack() as stack:
+        file = stack.enter_context(open_binary(place))
+        if not is_local(place):
+            copy = stack.enter_context(tempfile.TemporaryFile())
+            shutil.copyfileobj(file, copy, _BLOCK_BYTES)
+            file = copy
+        file.seek(0)
+        if sha256_rest(file) != info.sha256:
+            raise ShardError(
+                f"{place}: its hash is not the one in the index; see 'vsda shards verify'"
+            )
+        file.seek(0)
+        yield file
+
+
+def _samples(file: IO[bytes], place: str) -> Iterator[Sample]:
+    with tarfile.open(fileobj=file, mode="r:") as archive:
+        for key, members in itertools.groupby(_members(archive), lambda member: member[0]):
+            fields = {field: data for _, field, data in members}
+            missing = {"jpg", "json"} - fields.keys()
+            if missing:
+                raise ShardError(f"{place}: {key} has no {', '.join(sorted(missing))}")
+            yield _sample(key, fields)
+
+
+def _members(archive: tarfile.TarFile) -> Iterator[tuple[str, str, bytes]]:
+    for member in archive:
+        content = archive.extractfile(member)
+        if content is not None:
+            yield *split_member(member.name), content.read()
+
+
+def _sample(key: str, fields: Mapping[str, bytes]) -> Sample:
+    return Sample(
+        key=key,
+        jpg=fields["jpg"],
+        seg=decode_mask(fields["seg.png"]) if "seg.png" in fields else None,
+        inst=decode_mask(fields["inst.png"]) if "inst.png" in fields else None,
+        facts=FrameFacts.from_json(fields["json"]),
+    )
