@@ -1,0 +1,116 @@
+"""`vsda train`, `vsda evaluate`, `vsda recipes`."""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from vsda.errors import ExitCode
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="Recipe name, see `vsda recipes`, or a TOML file.")],
+    images: Annotated[
+        list[str] | None,
+        typer.Option(help="Set of labelled images, FOLDER/SET; may be repeated."),
+    ] = None,
+    videos: Annotated[
+        list[str] | None,
+        typer.Option(help="Set whose frames are used without labels; may be repeated."),
+    ] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="Run folder. Default: runs/<recipe>-<n>.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="KEY=VALUE laid over the recipe, such as steps=20."),
+    ] = None,
+    init: Annotated[
+        Path | None,
+        typer.Option(help="Initial weights: a checkpoint, a run folder, or the authors' file."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue from the latest whole checkpoint.")
+    ] = False,
+) -> None:
+    """Train a recipe on labelled images and unlabelled videos.
+
+    Example: vsda train swin-patch --images data/shards/coco-train --videos data/shards/davis-train
+    """
+    from vsda.recipes.load import find_recipe, load_recipe
+    from vsda.recipes.train import TrainRecipe
+
+    path = find_recipe("train", recipe)
+    settings = load_recipe(TrainRecipe, path, set_ or [])
+
+    from vsda.training.inputs import open_inputs
+    from vsda.training.run import RunOptions, new_run_dir
+    from vsda.training.run import train as run_training
+
+    shards = Path(os.environ.get("VSDA_DATA", "data")) / "shards"
+    inputs = open_inputs(
+        settings,
+        images or [str(shards / name) for name in settings.images],
+        videos or [str(shards / name) for name in settings.videos],
+    )
+    run_dir = run or new_run_dir(path.stem, Path("runs"))
+    options = RunOptions(run_dir=run_dir, init=init, resume=resume)
+    typer.echo(run_training(settings, inputs, options))
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Run folder of `vsda train`.")],
+    shards: Annotated[list[str], typer.Argument(help="Labelled sets, FOLDER/SET.")],
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Another checkpoint than the run's latest.")
+    ] = None,
+    pictures: Annotated[
+        int, typer.Option(min=0, help="Predictions kept as PNG for the report.")
+    ] = 8,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
+) -> None:
+    """Score a run on labelled shards: mean IoU, per class and per video.
+
+    Classes without a labelled pixel are told and do not count.
+    """
+    import torch
+
+    from vsda.evaluation.evaluate import EvaluationOptions
+    from vsda.evaluation.evaluate import evaluate as evaluate_set
+    from vsda.evaluation.table import score_table
+    from vsda.shards.index import open_set
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    options = EvaluationOptions(checkpoint=checkpoint, pictures=pictures, device=device)
+    scores = [evaluate_set(run, open_set(place), options) for place in shards]
+    if as_json:
+        typer.echo(json.dumps(scores[0] if len(scores) == 1 else scores, indent=2))
+        return
+    for score in scores:
+        typer.echo(score_table(score))
+
+
+def recipes(
+    name: Annotated[
+        str | None, typer.Argument(help="Show this recipe complete, defaults included.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE laid over the recipe.")
+    ] = None,
+) -> None:
+    """List the training recipes, or show one complete."""
+    from vsda.recipes.load import find_recipe, load_recipe, recipe_paths
+    from vsda.recipes.train import TrainRecipe
+
+    if name is not None:
+        recipe = load_recipe(TrainRecipe, find_recipe("train", name), set_ or [])
+        typer.echo(json.dumps(recipe.model_dump(mode="json"), indent=2))
+        raise typer.Exit(ExitCode.DONE)
+    loaded: dict[str, Any] = {
+        stem: load_recipe(TrainRecipe, path) for stem, path in recipe_paths("train").items()
+    }
+    width = max(len(stem) for stem in loaded)
+    for stem, recipe in loaded.items():
+        typer.echo(f"{stem:<{width}}  {recipe.description}")

@@ -1,0 +1,1 @@
+"""What to run: the files under pipelines/ as checked, frozen values."""

@@ -1,0 +1,1 @@
+"""Shards to batches: two endless streams in an order that is a pure function."""

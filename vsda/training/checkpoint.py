@@ -1,0 +1,117 @@
+"""Checkpoints: written whole or not at all, and holding all that a resumed run needs.
+
+The orders of the streams, the learning rates and every random draw are pure functions of the step,
+so what must be kept is the step, the weights and the optimisers' states.
+"""
+
+import hashlib
+import io
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vsda.errors import RunError
+from vsda.storage import write_atomic
+
+logger = logging.getLogger(__name__)
+
+_NAME = re.compile(r"step-(\d{6,})\.pt")
+_KEYS = ("step", "network", "adversarial", "optimizers", "recipe")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checkpoint:
+    """The state of a run after `step` steps.
+
+    Attributes:
+        step: Steps done.
+        network: State of the segmentation network.
+        adversarial: State of the discriminator and the centroids; empty in a source-only run.
+        optimizers: States in the order of `build_optimizations`.
+        recipe: The resolved recipe as plain values.
+    """
+
+    step: int
+    network: Mapping[str, Any]
+    adversarial: Mapping[str, Any]
+    optimizers: list[Mapping[str, Any]]
+    recipe: Mapping[str, Any]
+
+
+def checkpoint_dir(run_dir: Path) -> Path:
+    """Return the folder of a run's checkpoints."""
+    return run_dir / "checkpoints"
+
+
+def save_checkpoint(run_dir: Path, checkpoint: Checkpoint, keep: int) -> Path:
+    """Write `checkpoint`, with its SHA-256 beside it, and drop all but the latest `keep`."""
+    buffer = io.BytesIO()
+    torch.save({key: getattr(checkpoint, key) for key in _KEYS}, buffer)
+    path = checkpoint_dir(run_dir) / f"step-{checkpoint.step:06d}.pt"
+    write_atomic(path, buffer.getvalue())
+    digest = hashlib.sha256(buffer.getbuffer()).hexdigest()
+    write_atomic(_digest_path(path), f"{digest}  {path.name}\n".encode())
+    for old in list_checkpoints(run_dir)[:-keep]:
+        old.unlink()
+        _digest_path(old).unlink(missing_ok=True)
+    return path
+
+
+def list_checkpoints(run_dir: Path) -> list[Path]:
+    """Return a run's checkpoints by ascending step."""
+    found = [path for path in checkpoint_dir(run_dir).glob("step-*.pt") if _NAME.match(path.name)]
+    return sorted(found, key=lambda path: int(path.stem.partition("-")[2]))
+
+
+def latest_checkpoint(run_dir: Path) -> Checkpoint | None:
+    """Return the newest whole checkpoint of a run; damaged ones are told and passed over.
+
+    Raises:
+        RunError: There are checkpoints and none of them is whole.
+    """
+    paths = list_checkpoints(run_dir)
+    for path in reversed(paths):
+        try:
+            return load_checkpoint(path)
+        except RunError as error:
+            logger.warning("%s; trying the one before", error)
+    if paths:
+        raise RunError(f"{checkpoint_dir(run_dir)}: none of {len(paths)} checkpoints is whole")
+    return None
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Return the checkpoint at `path`.
+
+    Raises:
+        RunError: Missing, cut, changed since it was written, or not a checkpoint of this program.
+    """
+    if not path.is_file():
+        raise RunError(f"{path}: no such checkpoint")
+    data = path.read_bytes()
+    _check_digest(path, data)
+    try:
+        raw = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, ValueError, OSError) as error:
+        raise RunError(f"{path}: cannot be read as a checkpoint: {error}") from error
+    if not isinstance(raw, dict) or not set(_KEYS) <= raw.keys():
+        raise RunError(f"{path}: not a checkpoint of a training run; expected the keys {_KEYS}")
+    return Checkpoint(**{key: raw[key] for key in _KEYS})
+
+
+def _check_digest(path: Path, data: bytes) -> None:
+    beside = _digest_path(path)
+    if not beside.is_file():
+        return  # killed between the two writes: torch's own checks must do
+    expected = beside.read_text().split()[0]
+    if hashlib.sha256(data).hexdigest() != expected:
+        raise RunError(f"{path}: damaged: its SHA-256 is not the one in {beside.name}")
+
+
+def _digest_path(path: Path) -> Path:
+    return path.with_suffix(".sha256")

@@ -1,0 +1,105 @@
+"""What a run reads: its sets of shards, its classes and the weights of its cross-entropy."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vsda.errors import RecipeError, ShardError
+from vsda.recipes.train import TrainRecipe
+from vsda.shards.index import ShardSet, open_set
+from vsda.shards.read import RandomAccessShards
+from vsda.stream.loader import Joined
+from vsda.taxonomy import ClassSet, class_set
+from vsda.training.class_weights import ClassWeights, class_weights
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunInputs:
+    """The sets of a run, opened and checked against its recipe.
+
+    Attributes:
+        classes: The classes to learn.
+        image_sets: Sets of labelled images.
+        video_sets: Sets of unlabelled frames; empty in a source-only run.
+        weights: Of the cross-entropy.
+    """
+
+    classes: ClassSet
+    image_sets: tuple[ShardSet, ...]
+    video_sets: tuple[ShardSet, ...]
+    weights: ClassWeights
+
+    @property
+    def images(self) -> Joined:
+        """The labelled images, ready to be read."""
+        return Joined([RandomAccessShards(shard_set) for shard_set in self.image_sets])
+
+    @property
+    def videos(self) -> Joined | None:
+        """The unlabelled frames, None in a source-only run."""
+        if not self.video_sets:
+            return None
+        return Joined([RandomAccessShards(shard_set) for shard_set in self.video_sets])
+
+
+def open_inputs(
+    recipe: TrainRecipe, image_places: Sequence[str], video_places: Sequence[str]
+) -> RunInputs:
+    """Open and check the sets of a run.
+
+    Args:
+        recipe: The run's recipe.
+        image_places: Sets of labelled images, each `<folder>/<set>` or a folder with one set.
+        video_places: Sets whose frames are streamed; passed over in a source-only run.
+
+    Raises:
+        ShardError: A set is missing or has no labels.
+        RecipeError: A set was prepared without a class that the recipe learns.
+    """
+    classes = class_set(recipe.classes)
+    image_sets = tuple(open_set(place) for place in image_places)
+    needs_videos = recipe.uses_videos or recipe.class_weights.source == "videos"
+    video_sets = tuple(open_set(place) for place in video_places) if needs_videos else ()
+    if not image_sets:
+        raise RecipeError("no set of labelled images; name one with --images or in the recipe")
+    if needs_videos and not video_sets:
+        raise RecipeError("no set of videos; name one with --videos or in the recipe")
+    for shard_set in image_sets:
+        check_labels(shard_set, classes)
+    weights = class_weights(recipe.class_weights, classes, image_sets, video_sets)
+    if weights.uses_target_labels:
+        logger.warning("class weights use the labels of the target videos: %s", weights.sets)
+    return RunInputs(
+        classes=classes,
+        image_sets=image_sets,
+        video_sets=video_sets if recipe.uses_videos else (),
+        weights=weights,
+    )
+
+
+def check_labels(shard_set: ShardSet, classes: ClassSet) -> None:
+    """Check that a set's labels can be those of `classes`.
+
+    Raises:
+        ShardError: The set has no semantic labels.
+        RecipeError: A class was made background when the set was prepared.
+    """
+    index = shard_set.index
+    if not index.class_pixels:
+        raise ShardError(f"{shard_set.folder}/{index.name}: has no seg.png; prepare --remap coco")
+    kept = index.settings.get("class_ids")
+    if kept is None:
+        return
+    lost = [
+        name
+        for class_id, name in zip(classes.ids, classes.names, strict=True)
+        if class_id not in kept
+    ]
+    if lost:
+        raise RecipeError(
+            f"{shard_set.folder}/{index.name}: was prepared without {lost}, whose pixels are "
+            f"{index.settings.get('outside', 'background')} there; prepare it with more --classes, "
+            "or train fewer with --set classes=NAMES"
+        )

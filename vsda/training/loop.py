@@ -1,0 +1,221 @@
+"""A recipe, shards and a run folder in; a trained network in the run folder out."""
+
+import json
+import logging
+import math
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor
+
+from vsda.errors import RunError
+from vsda.models.network import SegmentationNetwork
+from vsda.progress import progress
+from vsda.recipes.train import TrainRecipe
+from vsda.stream.domains import Batch, Place, stream_domains
+from vsda.training.build import (
+    Optimization,
+    build_network,
+    build_objective,
+    build_optimizations,
+)
+from vsda.training.checkpoint import Checkpoint, save_checkpoint
+from vsda.training.inputs import RunInputs
+from vsda.training.metrics_log import MetricsLog
+from vsda.training.objective import Objective, StepLosses
+
+logger = logging.getLogger(__name__)
+
+RECIPE_FILE = "recipe.json"
+
+
+@dataclass(slots=True)
+class Meter:
+    """The numbers since the last row of the log, left on the device until they are read."""
+
+    values: dict[str, list[Tensor]] = field(default_factory=lambda: defaultdict(list))
+    pictures: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    def add(self, losses: StepLosses, pictures: int) -> None:
+        """Add the numbers of one step over `pictures` images and frames."""
+        for name, value in losses.scalars().items():
+            self.values[name].append(value)
+        self.pictures += pictures
+
+    def means(self) -> dict[str, float]:
+        """Return the mean of every number over the steps that have it, and the rate.
+
+        Diagnostics without any measurement (nan in every step) are left out.
+        """
+        seconds = max(time.monotonic() - self.started, 1e-9)
+        means = {name: float(_mean(name, values)) for name, values in self.values.items()}
+        kept = {
+            name: mean for name, mean in means.items() if name == "loss" or not math.isnan(mean)
+        }
+        return kept | {"images_per_s": self.pictures / seconds}
+
+
+@dataclass(frozen=True, slots=True)
+class StepControl:
+    """What a step depends on besides its batch.
+
+    Attributes:
+        step: Steps done before it.
+        strength: Of the gradient reversal.
+        generator: Source of the adversarial part's random draws.
+    """
+
+    step: int
+    strength: float
+    generator: torch.Generator
+
+
+class Trainer:
+    """One run in one process: the objective, its optimisers and the folder they are kept in."""
+
+    def __init__(self, recipe: TrainRecipe, inputs: RunInputs, run_dir: Path) -> None:
+        self._recipe, self._inputs, self._run_dir = recipe, inputs, run_dir
+        self._fabric = Fabric(accelerator="auto", devices=1)
+        network = build_network(recipe, len(inputs.classes) + 1)
+        self._objective = build_objective(network, recipe, inputs.weights)
+        self._objective.to(self._fabric.device)
+        self._optimizations = build_optimizations(self._objective, recipe)
+        self._step = 0
+
+    @property
+    def network(self) -> SegmentationNetwork:
+        """The network that is trained."""
+        return self._objective.network
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Continue from `checkpoint`.
+
+        Raises:
+            RunError: It was written by a run of another recipe.
+        """
+        mine = self._recipe.model_dump(mode="json")
+        differing = sorted(key for key in mine if mine[key] != checkpoint.recipe.get(key))
+        if differing:
+            raise RunError(
+                f"{self._run_dir}: holds a run of another recipe (different: "
+                f"{', '.join(differing)}); resume with the settings of its {RECIPE_FILE}, "
+                "or choose another --run"
+            )
+        self._objective.network.load_state_dict(checkpoint.network)
+        if self._objective.adversarial is not None:
+            self._objective.adversarial.load_state_dict(checkpoint.adversarial)
+        for optimization, state in zip(self._optimizations, checkpoint.optimizers, strict=True):
+            optimization.optimizer.load_state_dict(dict(state))
+        self._step = checkpoint.step
+
+    def run(self) -> None:
+        """Do the steps that are left, logging and keeping checkpoints as the recipe says."""
+        recipe = self._recipe
+        place = Place(
+            rank=self._fabric.global_rank,
+            world_size=self._fabric.world_size,
+            start_step=self._step,
+        )
+        inputs = self._inputs
+        batches = stream_domains(recipe, inputs.classes, inputs.images, inputs.videos, place)
+        meter = Meter()
+        with MetricsLog(self._run_dir, self._step) as log:
+            for batch in progress(batches, "training", total=recipe.steps - self._step):
+                losses = self._advance(batch)
+                meter.add(losses, _num_pictures(batch))
+                if self._step % recipe.log_every == 0 or self._step == recipe.steps:
+                    self._report(log, meter.means())
+                    meter = Meter()
+                if self._step % recipe.checkpoint_every == 0 or self._step == recipe.steps:
+                    self._save()
+
+    def _advance(self, batch: Batch) -> StepLosses:
+        step = self._step
+        seed = step_seed(self._recipe.seed, step, self._fabric.global_rank)
+        # Every random draw of a step follows from its number, so a resumed run repeats them.
+        torch.manual_seed(seed)
+        generator = torch.Generator(self._fabric.device).manual_seed(seed)
+        control = StepControl(step, reversal_strength(self._recipe, step), generator)
+        batch = batch.to(self._fabric.device)
+        losses = training_step(self._fabric, self._objective, self._optimizations, batch, control)
+        self._step = step + 1
+        return losses
+
+    def _report(self, log: MetricsLog, means: Mapping[str, float]) -> None:
+        if not math.isfinite(means["loss"]):
+            raise RunError(
+                f"{self._run_dir}: the loss is {means['loss']} at step {self._step}; lower "
+                "optimizer.learning_rate or adversarial.mu, or set optimizer.clip_norm"
+            )
+        rate = self._optimizations[0].optimizer.param_groups[0]["lr"]
+        log.write(self._step, {**means, "learning_rate": rate})
+        shown = "  ".join(f"{name} {value:.4g}" for name, value in means.items())
+        logger.info("step %d/%d  %s", self._step, self._recipe.steps, shown)
+
+    def _save(self) -> None:
+        adversarial = self._objective.adversarial
+        checkpoint = Checkpoint(
+            step=self._step,
+            network=self._objective.network.state_dict(),
+            adversarial={} if adversarial is None else adversarial.state_dict(),
+            optimizers=[each.optimizer.state_dict() for each in self._optimizations],
+            recipe=self._recipe.model_dump(mode="json"),
+        )
+        save_checkpoint(self._run_dir, checkpoint, self._recipe.keep_checkpoints)
+
+
+def training_step(
+    fabric: Fabric,
+    objective: Objective,
+    optimizations: list[Optimization],
+    batch: Batch,
+    control: StepControl,
+) -> StepLosses:
+    """Do one update of the network and the discriminator and return its losses.
+
+    One backward pass serves both: the reversal turns the discriminator's gradient round for the
+    network, which is the saddle-point step of the paper with both players moving at once.
+    """
+    objective.train()
+    for optimization in optimizations:
+        optimization.set_learning_rate(control.step)
+        optimization.optimizer.zero_grad(set_to_none=True)
+    losses: StepLosses = objective(batch, strength=control.strength, generator=control.generator)
+    fabric.backward(losses.total)
+    for optimization in optimizations:
+        optimization.clip()
+        optimization.optimizer.step()
+    return losses
+
+
+def reversal_strength(recipe: TrainRecipe, step: int) -> float:
+    """Return the gradient reversal's strength at `step`: 0 before `start_step`, then mu."""
+    return recipe.adversarial.mu if step >= recipe.adversarial.start_step else 0.0
+
+
+def step_seed(seed: int, step: int, rank: int) -> int:
+    """Return the seed of one step's random draws."""
+    return int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def write_recipe(run_dir: Path, recipe: TrainRecipe) -> None:
+    """Write the resolved recipe into the run folder."""
+    text = json.dumps(recipe.model_dump(mode="json"), indent=2) + "\n"
+    (run_dir / RECIPE_FILE).write_text(text)
+
+
+def _mean(name: str, values: list[Tensor]) -> Tensor:
+    stacked = torch.stack([value.float() for value in values])
+    # nan means "not measured" in a diagnostic, but "diverged" in the loss.
+    return stacked.mean() if name == "loss" else stacked.nanmean()
+
+
+def _num_pictures(batch: Batch) -> int:
+    return len(batch.images) + (0 if batch.frames is None else len(batch.frames))

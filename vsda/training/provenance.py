@@ -1,0 +1,75 @@
+"""What a run was made of: versions, revision, shards, class weights, initial weights."""
+
+import hashlib
+import json
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from vsda.resources import resource_dir
+from vsda.shards.index import ShardSet
+from vsda.storage import write_atomic
+from vsda.training.class_weights import ClassWeights
+
+PROVENANCE_FILE = "provenance.json"
+_PACKAGES = ("vsda", "torch", "torchvision", "timm", "lightning", "numpy", "pillow", "webdataset")
+
+
+def provenance(
+    images: Sequence[ShardSet],
+    videos: Sequence[ShardSet],
+    weights: ClassWeights,
+    initial: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """Return the record of a run as plain values.
+
+    Args:
+        images: The sets of labelled images.
+        videos: The sets of unlabelled video.
+        weights: The weights of the cross-entropy.
+        initial: File, hash and key report of the initial weights, None for random ones.
+    """
+    return {
+        "command": sys.argv,
+        "python": platform.python_version(),
+        "versions": {package: version(package) for package in _PACKAGES},
+        "git_revision": git_revision(),
+        "images": [_set_record(shard_set) for shard_set in images],
+        "videos": [_set_record(shard_set) for shard_set in videos],
+        "class_weights": asdict(weights),
+        "initial_weights": initial,
+    }
+
+
+def write_provenance(run_dir: Path, record: dict[str, Any]) -> None:
+    """Write the record into the run folder."""
+    write_atomic(run_dir / PROVENANCE_FILE, json.dumps(record, indent=2).encode() + b"\n")
+
+
+def git_revision() -> str | None:
+    """Return the revision of the checkout that the package runs from, None for a wheel."""
+    checkout = resource_dir("manifests").parent
+    if not (checkout / ".git").exists():
+        return None
+    process = subprocess.run(
+        ["git", "-C", str(checkout), "describe", "--always", "--dirty", "--abbrev=40"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return process.stdout.strip() or None
+
+
+def _set_record(shard_set: ShardSet) -> dict[str, Any]:
+    index = shard_set.index
+    return {
+        "name": index.name,
+        "folder": shard_set.folder,
+        "num_samples": index.num_samples,
+        "index_sha256": hashlib.sha256(index.to_json()).hexdigest(),
+    }
