@@ -108,26 +108,33 @@ class RangeReader:
             os.close(self._handle)
 
 
+def exists(place: str | Path) -> bool:
+    """Return whether there is something at a path or URL."""
+    return _info(place) is not None
+
+
 def file_size(place: str | Path) -> int | None:
-    """Return the size of the file at a path or URL in bytes, None where there is none."""
-    filesystem, path = _filesystem(place)
-    try:
-        return cast("int | None", filesystem.info(path)["size"])
-    except FileNotFoundError:
+    """Return the size of the file at a path or URL in bytes, None where there is none.
+
+    Raises:
+        VsdaError: Its server does not tell.
+    """
+    info = _info(place)
+    if info is None:
         return None
+    if info["size"] is None:
+        raise VsdaError(f"{place}: its server does not tell its size; copy it to this machine")
+    return cast("int", info["size"])
 
 
 def list_files(folder: str | Path, suffix: str) -> list[str]:
-    """Return the full names of the files in a folder or URL that end in `suffix`, sorted."""
+    """Return the places of the files in a folder or URL that end in `suffix`, sorted."""
     filesystem, path = _filesystem(folder)
     if not filesystem.isdir(path):
         return []
-    names = filesystem.ls(path, detail=False)
-    return sorted(
-        filesystem.unstrip_protocol(name) if "://" in str(folder) else str(name)
-        for name in names
-        if str(name).endswith(suffix)
-    )
+    found = [str(place) for place in filesystem.ls(path, detail=False)]
+    names = sorted(place.rpartition("/")[2] for place in found if place.endswith(suffix))
+    return [join(folder, name) for name in names if name]
 
 
 def is_local(place: str | Path) -> bool:
@@ -167,3 +174,20 @@ def _filesystem(place: str | Path) -> tuple[Any, str]:
         return cast("tuple[Any, str]", url_to_fs(str(place)))
     except (ImportError, ValueError) as error:
         raise VsdaError(f"{place}: this kind of place cannot be opened: {error}") from error
+
+
+def _info(place: str | Path) -> dict[str, Any] | None:
+    """Return what the file system knows of a file, None where there is no such file.
+
+    fsspec says "not found" for a server that cannot be reached, too; its cause tells them apart.
+    """
+    filesystem, path = _filesystem(place)
+    try:
+        return cast("dict[str, Any]", filesystem.info(path))
+    except FileNotFoundError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
+            raise VsdaError(f"{place}: cannot be reached: {cause}") from error
+        return None
+    except OSError as error:
+        raise VsdaError(f"{place}: cannot be read: {error}") from error

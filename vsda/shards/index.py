@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from vsda import __version__
 from vsda.errors import ShardError
-from vsda.storage import file_size, join, list_files, read_bytes
+from vsda.storage import exists, join, list_files, read_bytes
 
 INDEX_SUFFIX = ".index.json"
 _KIND = "wids-shard-index-v1"
@@ -161,7 +161,7 @@ def find_indexes(place: str) -> list[str]:
     """
     place = str(place)
     exact = place if place.endswith(INDEX_SUFFIX) else f"{place}{INDEX_SUFFIX}"
-    if file_size(exact) is not None:
+    if exists(exact):
         return [exact]
     found = [] if exact == place else list_files(place, INDEX_SUFFIX)
     if not found:
@@ -175,20 +175,23 @@ def load_index(place: str) -> ShardIndex:
     Raises:
         ShardError: No such file, or not a sound index.
     """
-    if file_size(place) is None:
+    if not exists(place):
         raise ShardError(_nothing_found(place))
     try:
-        return ShardIndex.from_json(read_bytes(place))
+        index = ShardIndex.from_json(read_bytes(place))
     except ShardError as error:
         raise ShardError(f"{place}: {error}") from error
+    if place.rpartition("/")[2] != f"{index.name}{INDEX_SUFFIX}":
+        raise ShardError(
+            f"{place}: is the index of the set {index.name!r}, so it must be called "
+            f"{index.name}{INDEX_SUFFIX}"
+        )
+    return index
 
 
 def open_sets(place: str) -> list[ShardSet]:
     """Return the sets that `place` names; see `find_indexes`."""
-    return [
-        ShardSet(load_index(found), found.rpartition("/")[0] or ".")
-        for found in find_indexes(place)
-    ]
+    return [ShardSet(load_index(found), _folder(found)) for found in find_indexes(place)]
 
 
 def open_set(place: str) -> ShardSet:
@@ -205,6 +208,10 @@ def open_set(place: str) -> ShardSet:
             f"name one, such as {join(place, names[0])}"
         )
     return sets[0]
+
+
+def _folder(index_file: str) -> str:
+    return index_file.rpartition("/")[0] or "."
 
 
 def _sum(counts: list[Mapping[int, int]]) -> dict[int, int]:

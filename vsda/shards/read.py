@@ -1,15 +1,10 @@
 """Read shards: samples in order, or any sample by its position."""
 
 import bisect
-import hashlib
 import io
 import itertools
-import os
-import shutil
 import tarfile
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO, overload
 
@@ -19,12 +14,9 @@ from PIL import Image
 
 from vsda.errors import ShardError
 from vsda.sample import FrameFacts, Mask, Sample
-from vsda.shards.idx import IdxTable, parse_idx, split_member
-from vsda.shards.index import ShardInfo, ShardSet
-from vsda.storage import RangeReader, file_size, is_local, open_binary, read_bytes, sha256_rest
-
-MAX_OPEN_TARS = 128
-_BLOCK_BYTES = 1 << 20
+from vsda.shards.idx import IdxTable, split_member
+from vsda.shards.index import ShardSet
+from vsda.shards.tars import OpenTars, load_idx, whole_tar
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +46,7 @@ class RandomAccessShards:
         counts = [info.nsamples for info in shard_set.index.shards]
         self._starts = list(itertools.accumulate(counts, initial=0))
         self._tables: dict[int, IdxTable] = {}
-        self._tars = _OpenTars(shard_set)
+        self._tars = OpenTars(shard_set)
 
     def __len__(self) -> int:
         return self._starts[-1]
@@ -126,79 +118,6 @@ class _Entries(Sequence[SampleEntry]):
         return self._shards.entry(position + len(self) if position < 0 else position)
 
 
-class _OpenTars:
-    """The tars that this process has open, at most `MAX_OPEN_TARS`."""
-
-    def __init__(self, shard_set: ShardSet) -> None:
-        self._set = shard_set
-        self._readers: dict[int, RangeReader] = {}
-        self._pid = os.getpid()
-
-    def read(self, shard: int, offset: int, size: int) -> bytes:
-        """Return `size` bytes of a tar; a `ShardError` where there are fewer."""
-        data = self._reader(shard).read(offset, size)
-        if len(data) != size:
-            raise ShardError(
-                f"{self._set.place(self._set.index.shards[shard].url)}: asked for {size} bytes at "
-                f"{offset}, got {len(data)}; the tar was cut, or its server ignores ranges"
-            )
-        return data
-
-    def __getstate__(self) -> ShardSet:
-        return self._set
-
-    def __setstate__(self, shard_set: ShardSet) -> None:
-        self.__init__(shard_set)  # type: ignore[misc]
-
-    def _reader(self, shard: int) -> RangeReader:
-        if self._pid != os.getpid():  # a fork: connections must not be shared with the parent
-            self._readers, self._pid = {}, os.getpid()
-        reader = self._readers.get(shard)
-        if reader is None:
-            info = self._set.index.shards[shard]
-            check_size(self._set, info)
-            if len(self._readers) >= MAX_OPEN_TARS:
-                self._readers.pop(next(iter(self._readers)))
-            reader = self._readers[shard] = RangeReader(self._set.place(info.url))
-        return reader
-
-
-def load_idx(shard_set: ShardSet, info: ShardInfo) -> IdxTable:
-    """Return the table in the `.idx` of a shard.
-
-    Raises:
-        ShardError: It is missing, not the one that was written, or counts other samples.
-    """
-    place = shard_set.place(info.idx_url)
-    if file_size(place) is None:
-        raise ShardError(f"{place}: missing; prepare the set again or fetch the file again")
-    data = read_bytes(place)
-    if hashlib.sha256(data).hexdigest() != info.idx_sha256:
-        raise ShardError(f"{place}: its hash is not the one in the index; fetch the file again")
-    try:
-        table = parse_idx(data)
-    except ShardError as error:
-        raise ShardError(f"{place}: {error}") from error
-    if len(table.keys) != info.nsamples:
-        raise ShardError(
-            f"{place}: {len(table.keys)} samples, its index says {info.nsamples}; prepare again"
-        )
-    return table
-
-
-def check_size(shard_set: ShardSet, info: ShardInfo) -> None:
-    """Raise `ShardError` where a tar is missing or has another size than the index says."""
-    place = shard_set.place(info.url)
-    size_bytes = file_size(place)
-    if size_bytes is None:
-        raise ShardError(f"{place}: missing; prepare the set again or fetch the file again")
-    if size_bytes != info.filesize:
-        raise ShardError(
-            f"{place}: {size_bytes} bytes, its index says {info.filesize}: it was cut or replaced; "
-            "prepare the set again or fetch the file again"
-        )
-
-
 def iterate_samples(shard_set: ShardSet) -> Iterator[Sample]:
     """Yield all samples in the order of the shards.
 
@@ -211,8 +130,7 @@ def iterate_samples(shard_set: ShardSet) -> Iterator[Sample]:
     """
     for info in shard_set.index.shards:
         place = shard_set.place(info.url)
-        check_size(shard_set, info)
-        with _whole_tar(place, info) as file:
+        with whole_tar(shard_set, info) as file:
             num_samples = 0
             for sample in _samples(file, place):
                 yield sample
@@ -249,23 +167,6 @@ def _decode(data: bytes, mode: str | None) -> Image.Image:
             return picture.convert(mode) if mode else picture.copy()
     except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for damaged files
         raise ShardError(f"a picture of {len(data)} bytes cannot be decoded: {error}") from error
-
-
-@contextmanager
-def _whole_tar(place: str, info: ShardInfo) -> Iterator[IO[bytes]]:
-    with ExitStack() as stack:
-        file = stack.enter_context(open_binary(place))
-        if not is_local(place):
-            copy = stack.enter_context(tempfile.TemporaryFile())
-            shutil.copyfileobj(file, copy, _BLOCK_BYTES)
-            file = copy
-        file.seek(0)
-        if sha256_rest(file) != info.sha256:
-            raise ShardError(
-                f"{place}: its hash is not the one in the index; see 'vsda shards verify'"
-            )
-        file.seek(0)
-        yield file
 
 
 def _samples(file: IO[bytes], place: str) -> Iterator[Sample]:

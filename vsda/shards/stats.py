@@ -1,0 +1,70 @@
+"""What a set holds, in numbers; all of it stands in the index, no tar is read."""
+
+from dataclasses import dataclass
+
+from vsda.shards.index import ShardIndex
+from vsda.taxonomy import BACKGROUND_ID, IGNORE_INDEX, class_names
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SetSummary:
+    """The size of a set; `num_classes` leaves background and void out."""
+
+    name: str
+    dataset: str
+    split: str
+    num_shards: int
+    num_samples: int
+    num_sequences: int
+    num_classes: int
+    num_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassStats:
+    """How often one class occurs in a set.
+
+    Attributes:
+        id: COCO id, 0 for background, 255 for void.
+        name: Its name.
+        num_pixels: Pixels over all masks.
+        share: Share in the labelled pixels, in [0, 1]; None for void.
+        num_frames: Frames that hold it.
+    """
+
+    id: int
+    name: str
+    num_pixels: int
+    share: float | None
+    num_frames: int
+
+
+def summarise(index: ShardIndex) -> SetSummary:
+    """Return the size of a set."""
+    return SetSummary(
+        name=index.name,
+        dataset=index.dataset,
+        split=index.split,
+        num_shards=len(index.shards),
+        num_samples=index.num_samples,
+        num_sequences=len(index.sequences),
+        num_classes=len(index.class_frames.keys() - {BACKGROUND_ID, IGNORE_INDEX}),
+        num_bytes=sum(shard.filesize for shard in index.shards),
+    )
+
+
+def class_stats(index: ShardIndex) -> list[ClassStats]:
+    """Return one row for each class that occurs in a set, by ascending COCO id."""
+    names, frames = class_names(), index.class_frames
+    pixels = index.class_pixels
+    labelled = sum(count for coco_id, count in pixels.items() if coco_id != IGNORE_INDEX)
+    return [
+        ClassStats(
+            id=coco_id,
+            name=names.get(coco_id, f"id {coco_id}"),
+            num_pixels=count,
+            share=None if coco_id == IGNORE_INDEX else count / labelled,
+            num_frames=frames.get(coco_id, 0),
+        )
+        for coco_id, count in pixels.items()
+    ]

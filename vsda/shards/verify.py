@@ -1,0 +1,186 @@
+"""Prove that a set is whole: every file is there, unchanged and in its place, and no other is."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from vsda.errors import ShardError, VsdaError
+from vsda.progress import progress
+from vsda.shards.index import INDEX_SUFFIX, ShardIndex, ShardSet, find_indexes, open_set
+from vsda.shards.tars import load_idx
+from vsda.storage import PART_SUFFIX, file_size, list_files, sha256_file
+
+_NUMBERED = r"-\d+\.(tar|idx)"
+
+
+class Kind(StrEnum):
+    """What can be wrong with a set."""
+
+    INDEX = "index"
+    MISSING = "missing"
+    CUT = "cut"
+    CHANGED = "changed"
+    SWAPPED = "swapped"
+    UNREADABLE = "unreadable"
+    COUNT = "count"
+    DUPLICATE = "duplicate"
+    EXTRA = "extra"
+    LEFTOVER = "leftover"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong.
+
+    Attributes:
+        shard: Name of the file that is wrong.
+        kind: What is wrong with it.
+        message: What was found and what was expected.
+    """
+
+    shard: str
+    kind: Kind
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the check of one set found.
+
+    Attributes:
+        place: The index file that was checked, or the folder for tars that no index claims.
+        shard_set: The set, None where its index is damaged.
+        problems: All that is wrong; empty for a whole set.
+    """
+
+    place: str
+    shard_set: ShardSet | None
+    problems: list[Problem]
+
+
+def verify_place(place: str) -> Iterator[Verdict]:
+    """Check every set that `place` names; in a folder also that each tar belongs to a set.
+
+    Raises:
+        ShardError: There is no set.
+    """
+    indexes = find_indexes(place)
+    for index in indexes:
+        yield _verify_index(index)
+    if indexes[0].rpartition("/")[0] == str(place).rstrip("/"):
+        orphans = _orphans(place, indexes)
+        if orphans:
+            yield Verdict(place, None, orphans)
+
+
+def verify(shard_set: ShardSet) -> list[Problem]:
+    """Return everything that is wrong with a set; each file of it is read whole.
+
+    Found are missing, cut, changed and swapped files, other tars and `.idx` files under the name
+    of the set, what an interrupted run left, wrong counts and keys that occur twice.
+    """
+    files = _files(shard_set.index)
+    owners = {file.sha256: file.name for file in files}
+    checks = progress(files, f"verify {shard_set.index.name}")
+    found = [_file_problem(shard_set, file, owners) for file in checks]
+    problems = [problem for problem in found if problem is not None]
+    broken = {problem.shard for problem in problems}
+    return problems + _key_problems(shard_set, broken) + _strays(shard_set)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file that the index promises; the size of an `.idx` is not in the index."""
+
+    name: str
+    sha256: str
+    size_bytes: int | None
+
+
+def _files(index: ShardIndex) -> list[_File]:
+    tars = [_File(info.url, info.sha256, info.filesize) for info in index.shards]
+    return tars + [_File(info.idx_url, info.idx_sha256, None) for info in index.shards]
+
+
+def _verify_index(index: str) -> Verdict:
+    try:
+        shard_set = open_set(index)
+    except ShardError as error:
+        name = index.rpartition("/")[2]
+        return Verdict(index, None, [Problem(name, Kind.INDEX, str(error))])
+    return Verdict(index, shard_set, verify(shard_set))
+
+
+def _file_problem(shard_set: ShardSet, file: _File, owners: dict[str, str]) -> Problem | None:
+    place = shard_set.place(file.name)
+    try:
+        size_bytes = file_size(place)
+        if size_bytes is None:
+            return Problem(file.name, Kind.MISSING, "not there, but its index lists it")
+        sha256 = sha256_file(place)
+    except (VsdaError, OSError) as error:
+        return Problem(file.name, Kind.UNREADABLE, str(error))
+    if sha256 == file.sha256:
+        return None
+    if sha256 in owners:
+        return Problem(file.name, Kind.SWAPPED, f"holds what {owners[sha256]} should hold")
+    if file.size_bytes is not None and size_bytes < file.size_bytes:
+        message = f"{size_bytes} bytes, its index says {file.size_bytes}"
+        return Problem(file.name, Kind.CUT, message)
+    message = f"its sha256 is {sha256[:12]}..., its index says {file.sha256[:12]}..."
+    return Problem(file.name, Kind.CHANGED, message)
+
+
+def _key_problems(shard_set: ShardSet, broken: set[str]) -> list[Problem]:
+    """Return wrong counts and repeated keys, from the `.idx` files that are sound."""
+    problems: list[Problem] = []
+    owners: dict[str, str] = {}
+    for info in shard_set.index.shards:
+        if info.idx_url in broken:
+            continue
+        try:
+            keys = load_idx(shard_set, info).keys
+        except ShardError as error:
+            problems.append(Problem(info.idx_url, Kind.COUNT, str(error)))
+            continue
+        for key in keys:
+            owner = owners.setdefault(key, info.url)
+            if owner != info.url:
+                message = f"its key {key} is also in {owner}"
+                problems.append(Problem(info.url, Kind.DUPLICATE, message))
+    return problems
+
+
+def _strays(shard_set: ShardSet) -> list[Problem]:
+    """Return what lies in the folder under the name of the set and does not belong to it."""
+    index = shard_set.index
+    listed = {file.name for file in _files(index)}
+    own = re.compile(re.escape(index.name) + _NUMBERED)
+    own_part = re.compile(
+        f"{re.escape(index.name)}({_NUMBERED}|{re.escape(INDEX_SUFFIX)}){re.escape(PART_SUFFIX)}"
+    )
+    problems = []
+    for name in _names(shard_set.folder):
+        if own.fullmatch(name) and name not in listed:
+            problems.append(Problem(name, Kind.EXTRA, "its index does not list it"))
+        elif own_part.fullmatch(name):
+            message = "an interrupted run left it; it can be removed"
+            problems.append(Problem(name, Kind.LEFTOVER, message))
+    return problems
+
+
+def _orphans(folder: str, indexes: list[str]) -> list[Problem]:
+    """Return the tars and `.idx` files of sets that have no index."""
+    known = {index.rpartition("/")[2].removesuffix(INDEX_SUFFIX) for index in indexes}
+    numbered = re.compile(f"(?P<set>.+?){_NUMBERED}({re.escape(PART_SUFFIX)})?")
+    matches = [match for name in _names(folder) if (match := numbered.fullmatch(name))]
+    return [
+        Problem(match[0], Kind.EXTRA, f"there is no index {match['set']}{INDEX_SUFFIX}")
+        for match in matches
+        if match["set"] not in known
+    ]
+
+
+def _names(folder: str) -> list[str]:
+    return [place.rpartition("/")[2] for place in list_files(folder, "")]
