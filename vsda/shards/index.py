@@ -16,9 +16,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from vsda import __version__
 from vsda.errors import ShardError
+from vsda.shards.names import INDEX_SUFFIX, explain_absence, folder_of, set_name
 from vsda.storage import exists, join, list_files, read_bytes
 
-INDEX_SUFFIX = ".index.json"
 _KIND = "wids-shard-index-v1"
 _FORMAT = 1
 
@@ -165,7 +165,7 @@ def find_indexes(place: str) -> list[str]:
         return [exact]
     found = [] if exact == place else list_files(place, INDEX_SUFFIX)
     if not found:
-        raise ShardError(_nothing_found(place))
+        raise ShardError(explain_absence(place))
     return found
 
 
@@ -176,12 +176,12 @@ def load_index(place: str) -> ShardIndex:
         ShardError: No such file, or not a sound index.
     """
     if not exists(place):
-        raise ShardError(_nothing_found(place))
+        raise ShardError(explain_absence(place))
     try:
         index = ShardIndex.from_json(read_bytes(place))
     except ShardError as error:
         raise ShardError(f"{place}: {error}") from error
-    if place.rpartition("/")[2] != f"{index.name}{INDEX_SUFFIX}":
+    if set_name(place) != index.name:
         raise ShardError(
             f"{place}: is the index of the set {index.name!r}, so it must be called "
             f"{index.name}{INDEX_SUFFIX}"
@@ -191,7 +191,7 @@ def load_index(place: str) -> ShardIndex:
 
 def open_sets(place: str) -> list[ShardSet]:
     """Return the sets that `place` names; see `find_indexes`."""
-    return [ShardSet(load_index(found), _folder(found)) for found in find_indexes(place)]
+    return [ShardSet(load_index(found), folder_of(found)) for found in find_indexes(place)]
 
 
 def open_set(place: str) -> ShardSet:
@@ -208,10 +208,6 @@ def open_set(place: str) -> ShardSet:
             f"name one, such as {join(place, names[0])}"
         )
     return sets[0]
-
-
-def _folder(index_file: str) -> str:
-    return index_file.rpartition("/")[0] or "."
 
 
 def _sum(counts: list[Mapping[int, int]]) -> dict[int, int]:
@@ -283,16 +279,3 @@ def _parse(data: bytes) -> dict[str, Any]:
 def _digest(document: dict[str, Any]) -> str:
     canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _nothing_found(place: str) -> str:
-    folder = place.rpartition("/")[0] if place.endswith(INDEX_SUFFIX) else place
-    if list_files(folder, ".tar"):
-        return (
-            f"{place}: there are tars but no index *{INDEX_SUFFIX}, so the set was not finished; "
-            "run the command that makes it again"
-        )
-    return (
-        f"{place}: no shards here (no *{INDEX_SUFFIX}); make some with "
-        f"'vsda prepare <dataset> --out {folder}' or name another place"
-    )

@@ -7,7 +7,8 @@ from enum import StrEnum
 
 from vsda.errors import ShardError, VsdaError
 from vsda.progress import progress
-from vsda.shards.index import INDEX_SUFFIX, ShardIndex, ShardSet, find_indexes, open_set
+from vsda.shards.index import ShardIndex, ShardSet, find_indexes, open_set
+from vsda.shards.names import INDEX_SUFFIX, file_name, folder_of, set_name
 from vsda.shards.tars import load_idx
 from vsda.storage import PART_SUFFIX, file_size, list_files, sha256_file
 
@@ -68,7 +69,7 @@ def verify_place(place: str) -> Iterator[Verdict]:
     indexes = find_indexes(place)
     for index in indexes:
         yield _verify_index(index)
-    if indexes[0].rpartition("/")[0] == str(place).rstrip("/"):
+    if folder_of(indexes[0]) == place.rstrip("/"):
         orphans = _orphans(place, indexes)
         if orphans:
             yield Verdict(place, None, orphans)
@@ -107,8 +108,7 @@ def _verify_index(index: str) -> Verdict:
     try:
         shard_set = open_set(index)
     except ShardError as error:
-        name = index.rpartition("/")[2]
-        return Verdict(index, None, [Problem(name, Kind.INDEX, str(error))])
+        return Verdict(index, None, [Problem(file_name(index), Kind.INDEX, str(error))])
     return Verdict(index, shard_set, verify(shard_set))
 
 
@@ -172,7 +172,7 @@ def _strays(shard_set: ShardSet) -> list[Problem]:
 
 def _orphans(folder: str, indexes: list[str]) -> list[Problem]:
     """Return the tars and `.idx` files of sets that have no index."""
-    known = {index.rpartition("/")[2].removesuffix(INDEX_SUFFIX) for index in indexes}
+    known = {set_name(index) for index in indexes}
     numbered = re.compile(f"(?P<set>.+?){_NUMBERED}({re.escape(PART_SUFFIX)})?")
     matches = [match for name in _names(folder) if (match := numbered.fullmatch(name))]
     return [
@@ -183,4 +183,4 @@ def _orphans(folder: str, indexes: list[str]) -> list[Problem]:
 
 
 def _names(folder: str) -> list[str]:
-    return [place.rpartition("/")[2] for place in list_files(folder, "")]
+    return [file_name(place) for place in list_files(folder, "")]

@@ -1,0 +1,203 @@
+"""`vsda shards`: list, verify, count and show sets of shards."""
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vsda.cli.table import Column, print_json, print_table
+from vsda.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from vsda.shards.index import ShardIndex, ShardSet
+    from vsda.shards.verify import Verdict
+
+shards_app = typer.Typer(
+    no_args_is_help=True,
+    help="Work with sets of shards: plain WebDataset tars beside an index that proves them whole.",
+)
+
+Places = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="PLACE",
+        help="Folder or URL of shards, FOLDER/SET or an index file. Default: $VSDA_DATA/shards.",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@shards_app.command("list")
+def list_sets(places: Places = None, as_json: Json = False) -> None:
+    """List the sets with their size.
+
+    Example: vsda shards list data/shards
+    """
+    from vsda.shards.stats import summarise
+
+    summaries = [summarise(shard_set.index) for shard_set in _open(places)]
+    if as_json:
+        print_json([asdict(summary) for summary in summaries])
+        return
+    headings = ("shards", "samples", "sequences", "classes", "size")
+    columns = [Column("set"), Column("dataset"), Column("split")]
+    rows = [
+        [
+            row.name,
+            row.dataset,
+            row.split,
+            f"{row.num_shards:,}",
+            f"{row.num_samples:,}",
+            f"{row.num_sequences:,}",
+            f"{row.num_classes:,}",
+            _bytes_text(row.num_bytes),
+        ]
+        for row in summaries
+    ]
+    print_table(columns + [Column(heading, is_number=True) for heading in headings], rows)
+
+
+@shards_app.command("verify")
+def verify_sets(places: Places = None, as_json: Json = False) -> None:
+    """Read every byte of the sets and name each file that is not what was written.
+
+    Found are missing, cut, changed, swapped and additional files and what an interrupted run left.
+    Exit status 1 when there is any problem.
+
+    Example: vsda shards verify data/shards/davis-train
+    """
+    from vsda.shards.verify import verify_place
+
+    verdicts = [verdict for place in _given(places) for verdict in verify_place(place)]
+    if as_json:
+        print_json([_verdict_json(verdict) for verdict in verdicts])
+    else:
+        for verdict in verdicts:
+            _print_verdict(verdict)
+    if any(verdict.problems for verdict in verdicts):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+@shards_app.command("stats")
+def count_sets(places: Places = None, as_json: Json = False) -> None:
+    """Show what the sets hold: pixels and frames of each class, and how the sets were made.
+
+    Example: vsda shards stats data/shards/davis-train
+    """
+    indexes = [shard_set.index for shard_set in _open(places)]
+    if as_json:
+        print_json([_stats_json(index) for index in indexes])
+        return
+    for number, index in enumerate(indexes):
+        if number:
+            typer.echo()
+        _print_stats(index)
+
+
+@shards_app.command("show")
+def show_sets(
+    places: Places = None,
+    out: Annotated[
+        Path, typer.Option(help="PNG to write; with several sets, one <out>-<set>.png for each.")
+    ] = Path("sheet.png"),
+    samples: Annotated[int, typer.Option(min=1, help="Pictures, evenly spread over a set.")] = 24,
+    columns: Annotated[int, typer.Option(min=1, help="Pictures in a row.")] = 6,
+) -> None:
+    """Draw a contact sheet: pictures of a set with their masks over them and a legend.
+
+    Example: vsda shards show data/shards/davis-train --out davis.png
+    """
+    import io
+
+    from vsda.shards.sheet import contact_sheet
+    from vsda.storage import write_atomic
+
+    if out.suffix != ".png":
+        raise UsageError(f"--out {out}: a sheet is written as PNG; give a name that ends in .png")
+    sets = _open(places)
+    for shard_set in sets:
+        name = f"{out.stem}-{shard_set.index.name}.png"
+        path = out if len(sets) == 1 else out.with_name(name)
+        data = io.BytesIO()
+        contact_sheet(shard_set, samples, columns).save(data, format="PNG")
+        write_atomic(path, data.getvalue())
+        typer.echo(path)
+
+
+def _given(places: list[str] | None) -> list[str]:
+    return places or [str(Path(os.environ.get("VSDA_DATA", "data")) / "shards")]
+
+
+def _open(places: list[str] | None) -> "list[ShardSet]":
+    from vsda.shards.index import open_sets
+
+    return [shard_set for place in _given(places) for shard_set in open_sets(place)]
+
+
+def _verdict_json(verdict: "Verdict") -> dict[str, Any]:
+    problems = [asdict(problem) for problem in verdict.problems]
+    return {"place": verdict.place, "whole": not problems, "problems": problems}
+
+
+def _print_verdict(verdict: "Verdict") -> None:
+    for problem in verdict.problems:
+        typer.echo(f"{problem.shard}: {problem.kind}: {problem.message}")
+    if verdict.shard_set is not None and not verdict.problems:
+        index = verdict.shard_set.index
+        typer.echo(
+            f"{index.name}: whole, {index.num_samples} samples in {len(index.shards)} shards"
+        )
+
+
+def _stats_json(index: "ShardIndex") -> dict[str, Any]:
+    from vsda.shards.stats import class_stats, summarise
+
+    return asdict(summarise(index)) | {
+        "class_stats": [asdict(row) for row in class_stats(index)],
+        "settings": dict(index.settings),
+        "outcomes": dict(index.outcomes),
+        "notes": list(index.notes),
+        "vsda_version": index.version,
+    }
+
+
+def _print_stats(index: "ShardIndex") -> None:
+    from vsda.shards.stats import class_stats, summarise
+
+    total = summarise(index)
+    typer.echo(
+        f"{total.name}: {total.num_samples:,} samples, {total.num_sequences:,} sequences, "
+        f"{total.num_shards:,} shards, {_bytes_text(total.num_bytes)}"
+    )
+    numbers = [Column(heading, is_number=True) for heading in ("pixels", "share", "frames")]
+    rows = [
+        [
+            str(row.id),
+            row.name,
+            f"{row.num_pixels:,}",
+            "-" if row.share is None else f"{row.share:.4%}",
+            f"{row.num_frames:,}",
+        ]
+        for row in class_stats(index)
+    ]
+    print_table([Column("id", is_number=True), Column("class"), *numbers], rows)
+    _print_facts("settings", index.settings)
+    _print_facts("outcomes", index.outcomes)
+    for note in index.notes:
+        typer.echo(f"note: {note}")
+
+
+def _print_facts(what: str, facts: Any) -> None:
+    if facts:
+        typer.echo(f"{what}: {', '.join(f'{name} {value}' for name, value in facts.items())}")
+
+
+def _bytes_text(num_bytes: int) -> str:
+    size, units = float(num_bytes), ["B", "kB", "MB", "GB", "TB"]
+    while size >= 1000 and len(units) > 1:
+        size /= 1000
+        units.pop(0)
+    return f"{size:.1f} {units[0]}" if units[0] != "B" else f"{num_bytes} B"

@@ -1,0 +1,41 @@
+"""How the files of a set are called, and what to say where there are none."""
+
+from vsda.errors import suggest
+from vsda.storage import list_files
+
+INDEX_SUFFIX = ".index.json"
+TAR_SUFFIX = ".tar"
+
+
+def set_name(index_file: str) -> str:
+    """Return the name of the set whose index is at a path or URL."""
+    return file_name(index_file).removesuffix(INDEX_SUFFIX)
+
+
+def file_name(place: str) -> str:
+    """Return the last part of a path or URL."""
+    return place.rpartition("/")[2]
+
+
+def folder_of(place: str) -> str:
+    """Return the folder or URL in which a path or URL lies."""
+    return place.rpartition("/")[0] or "."
+
+
+def explain_absence(place: str) -> str:
+    """Return the message for a place where a set was expected and none is: why, and what to do."""
+    if place.endswith(TAR_SUFFIX):
+        return f"{place}: is one tar; name the folder of its index, or <folder>/<set>"
+    folder = folder_of(place) if place.endswith(INDEX_SUFFIX) else place
+    if list_files(folder, TAR_SUFFIX):
+        return (
+            f"{place}: there are tars but no such index *{INDEX_SUFFIX}, so the set was not "
+            "finished; run the command that makes it again"
+        )
+    neighbours = [set_name(index) for index in list_files(folder_of(place), INDEX_SUFFIX)]
+    if neighbours:
+        return f"{place}: no such set.{suggest(set_name(place), neighbours)}"
+    return (
+        f"{place}: no shards here (no *{INDEX_SUFFIX}); make some with "
+        f"'vsda prepare <dataset> --out {folder}' or name another place"
+    )
