@@ -1,0 +1,1 @@
+"""Losses that make features of images and of video frames alike."""
