@@ -1,0 +1,249 @@
+"""`vsda prepare`: from a dataset's own files to shards."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vsda.errors import ExitCode
+
+if TYPE_CHECKING:
+    from vsda.prepare import PlannedSet, PrepareOptions, PrepareReport
+
+prepare_app = typer.Typer(
+    no_args_is_help=True,
+    help="Write a dataset's images and masks as shards: plain WebDataset tars with an index.",
+)
+
+_SHOWN_PER_OUTCOME = 3
+
+Root = Annotated[
+    Path | None, typer.Option(help="Folder of the dataset.", show_default="$VSDA_DATA/NAME")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder that gets the tars and the index of each set.",
+        show_default="$VSDA_DATA/shards",
+    ),
+]
+Split = Annotated[
+    str | None,
+    typer.Option(help="train, val, or all for one set each.", show_default="all"),
+]
+Remap = Annotated[
+    str | None,
+    typer.Option(
+        help="coco: write seg.png with COCO category ids, 0 background, 255 ignore. "
+        "none: keep every item, write its mask's own values as inst.png (DAVIS: object ids; "
+        "COCO: values of the label map) and no seg.png.",
+        show_default="coco",
+    ),
+]
+Classes = Annotated[
+    str | None,
+    typer.Option(
+        help="shared (the ten classes that both splits of DAVIS have), all (COCO's 80), or names "
+        "or COCO ids such as person,dog. Sequences and images without any are left out.",
+        show_default="shared",
+    ),
+]
+Outside = Annotated[
+    str | None,
+    typer.Option(
+        help="What objects of other classes become: background or ignore.",
+        show_default="background",
+    ),
+]
+ShardMb = Annotated[
+    int | None,
+    typer.Option(help="Files of about this many MB go into one tar.", show_default="256"),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        help="Processes; their number changes nothing in the files.", show_default="one per core"
+    ),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be written and write nothing.")
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace sets that were made with other settings.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+@prepare_app.command()
+def davis(
+    root: Root = None,
+    remap: Remap = None,
+    classes: Classes = None,
+    outside: Outside = None,
+    split: Split = None,
+    resolution: Annotated[
+        str | None, typer.Option(help="480p or Full-Resolution.", show_default="480p")
+    ] = None,
+    class_map: Annotated[
+        Path | None,
+        typer.Option(
+            help="Tab-separated table with the columns sequence, object_id, category, class, to "
+            "use in place of the built-in table of objects.",
+            show_default="manifests/davis/objects.tsv",
+        ),
+    ] = None,
+    out: Out = None,
+    shard_mb: ShardMb = None,
+    workers: Workers = None,
+    dry_run: DryRun = False,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Write DAVIS-2017 as the sets davis-train and davis-val, a sample per frame.
+
+    Example: vsda prepare davis --remap coco --classes shared
+
+    Exit code 3 means that some frames failed: they are listed in SET.report.jsonl.
+    """
+    given = {
+        "root": root,
+        "remap": remap,
+        "classes": classes,
+        "outside": outside,
+        "split": split,
+        "resolution": resolution,
+        "class_map": class_map,
+        "out": out,
+        "shard_mb": shard_mb,
+        "num_workers": workers,
+        "overwrite": overwrite,
+    }
+    _run("davis", resolve_options("davis", given), dry_run=dry_run, as_json=json)
+
+
+@prepare_app.command()
+def coco(
+    root: Root = None,
+    remap: Remap = None,
+    classes: Classes = None,
+    outside: Outside = None,
+    split: Split = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="Where masks come from: stuffthingmaps (COCO-Stuff, in ROOT/stuffthingmaps). "
+            "Images without a map are not written.",
+            show_default="stuffthingmaps",
+        ),
+    ] = None,
+    out: Out = None,
+    shard_mb: ShardMb = None,
+    workers: Workers = None,
+    dry_run: DryRun = False,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Write COCO 2017 as the sets coco-train and coco-val, a sample per image.
+
+    Example: vsda prepare coco --remap coco --classes shared
+
+    Exit code 3 means that some images failed: they are listed in SET.report.jsonl.
+    """
+    given = {
+        "root": root,
+        "remap": remap,
+        "classes": classes,
+        "outside": outside,
+        "split": split,
+        "labels": labels,
+        "out": out,
+        "shard_mb": shard_mb,
+        "num_workers": workers,
+        "overwrite": overwrite,
+    }
+    _run("coco", resolve_options("coco", given), dry_run=dry_run, as_json=json)
+
+
+def resolve_options(dataset: str, given: Mapping[str, Any]) -> "PrepareOptions":
+    """Return the options of a command: those `given`, defaults for those that are None."""
+    from vsda.prepare import PrepareOptions
+
+    data = Path(os.environ.get("VSDA_DATA", "data"))
+    defaults = {"root": data / dataset, "out": data / "shards"}
+    return PrepareOptions(
+        **defaults | {name: value for name, value in given.items() if value is not None}
+    )
+
+
+def _run(dataset: str, options: "PrepareOptions", *, dry_run: bool, as_json: bool) -> None:
+    from vsda.prepare import plan, prepare
+
+    if dry_run:
+        planned = plan(dataset, options)
+        _print(planned, [_planned_lines(one) for one in planned], as_json=as_json)
+    else:
+        reports = prepare(dataset, options)
+        _print(reports, [[_report_line(one)] for one in reports], as_json=as_json)
+        raise typer.Exit(_exit_code(reports))
+
+
+def _exit_code(reports: "list[PrepareReport]") -> ExitCode:
+    if all(report.index is None for report in reports):
+        return ExitCode.FAILED
+    whole = all(report.index is not None and not report.num_failed for report in reports)
+    return ExitCode.DONE if whole else ExitCode.PARTIAL
+
+
+def _print(
+    results: "list[PrepareReport] | list[PlannedSet]", lines: list[list[str]], *, as_json: bool
+) -> None:
+    import json
+
+    for result in results:
+        _tell(result)
+    if as_json:
+        print(json.dumps([result.to_dict() for result in results], indent=2))
+    else:
+        print("\n".join(line for group in lines for line in group))
+
+
+def _tell(result: "PrepareReport | PlannedSet") -> None:
+    """Say on stderr what a user should know of a set: its notes, and its failures by kind."""
+    lines = [f"note: {note}" for note in result.notes]
+    for outcome in sorted({failure.outcome for failure in result.failures}):
+        messages = [row.message for row in result.failures if row.outcome == outcome]
+        lines.append(f"{outcome}: {result.outcomes[outcome]} failed")
+        lines.extend(f"  {message}" for message in messages[:_SHOWN_PER_OUTCOME])
+        if len(messages) > _SHOWN_PER_OUTCOME:
+            lines.append(f"  and {len(messages) - _SHOWN_PER_OUTCOME} more")
+    sys.stderr.write("".join(f"{result.name}: {line}\n" for line in lines))
+
+
+def _report_line(report: "PrepareReport") -> str:
+    if report.index is None:
+        return f"{report.name}: nothing could be written, so there is no set"
+    sequences = f"{report.num_sequences} sequences, " if report.num_sequences else ""
+    failed = f", {report.num_failed} failed" if report.num_failed else ""
+    done = " (up to date)" if report.up_to_date else ""
+    return (
+        f"{report.name}: {report.num_samples} frames, {sequences}{len(report.class_frames)} "
+        f"classes, {report.num_shards} shards, {report.num_bytes / 1e6:.1f} MB{failed}{done}  "
+        f"{report.index}"
+    )
+
+
+def _planned_lines(planned: "PlannedSet") -> list[str]:
+    sequences = f"{len(planned.sequences)} sequences, " if planned.sequences else ""
+    head = (
+        f"{planned.name}: would write {planned.num_samples} frames, {sequences}"
+        f"{len(planned.class_frames)} classes, {planned.num_shards} shards"
+    )
+    by_class = [f"  {name}: {count} frames" for name, count in planned.class_frames.items()]
+    by_sequence = [
+        f"  {row['name']}: {row['frames']} frames, {', '.join(row['classes']) or 'not remapped'}"
+        for row in planned.to_dict()["sequences"]
+    ]
+    return [head, *by_class, *by_sequence]

@@ -1,0 +1,212 @@
+"""DAVIS-2017 trainval: video sequences with a mask of object ids for every frame.
+
+Layout: `JPEGImages/<resolution>/<sequence>/<frame>.jpg`, `Annotations/<resolution>/...png`,
+`ImageSets/2017/{train,val}.txt`. A mask value is an object id of the sequence, 0 background, 255
+void; the manifest's table of objects says which class an id has. Known oddities: grey masks, masks
+with alpha, masks a pixel narrower than their frame, and the binary masks of DAVIS-2016.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from vsda.datasets.davis_layout import (
+    FoundSequence,
+    Layout,
+    find_sequences,
+    open_layout,
+)
+from vsda.datasets.davis_objects import table_settings, value_tables
+from vsda.datasets.frames import (
+    PALETTE_MODE,
+    StoredMask,
+    check_sizes,
+    present_classes,
+    read_jpeg,
+    read_mask,
+    remap_named,
+)
+from vsda.datasets.labels import chosen_classes
+from vsda.datasets.listing import (
+    Dataset,
+    Failure,
+    Item,
+    Listing,
+    Request,
+    Unit,
+)
+from vsda.errors import ItemError, Outcome
+from vsda.manifests import davis_sequences
+from vsda.sample import FrameFacts, Sample, legal_key
+from vsda.taxonomy import BACKGROUND_ID, IGNORE_INDEX
+
+NAME = "davis"
+_BINARY_VALUES = {BACKGROUND_ID, IGNORE_INDEX}
+
+
+def list_split(request: Request) -> Listing:
+    """Return what a DAVIS folder holds of a split; see `Dataset.list_split`.
+
+    A sequence is kept, with all its frames, if the table has an object of a chosen class for it.
+    """
+    layout = open_layout(request)
+    found, is_listed = find_sequences(layout, request.split)
+    tables = value_tables(request)
+    kept, left_out, unknown = _sort(found, tables)
+    units = [_unit(layout, sequence, tables) for sequence in kept]
+    return Listing(
+        dataset=NAME,
+        split=request.split,
+        root=layout.root,
+        units=tuple(unit for unit in units if unit.items),
+        settings={"resolution": request.resolution} | table_settings(request),
+        num_left_out=sum(sequence.num_frames for sequence in left_out),
+        failures=(
+            *(_unknown(layout, sequence, request) for sequence in unknown),
+            *(failure for sequence in kept for failure in _missing(layout, sequence)),
+        ),
+        notes=(
+            *_notes(layout, request.split, found, is_listed=is_listed),
+            *_left_out_note(left_out),
+        ),
+    )
+
+
+def read(root: Path, split: str, unit: Unit, item: Item) -> Sample:
+    """Return one frame as a sample; see `Dataset.read`."""
+    image = read_jpeg(root, item.image)
+    mask = read_mask(root, item.mask)
+    _refuse_binary(mask, item.mask)
+    check_sizes(image, mask.values, item.mask)
+    seg = None
+    if unit.table is not None:
+        seg = remap_named(mask.values, unit.table, f"{item.mask}: sequence {unit.sequence!r}")
+    facts = FrameFacts(
+        dataset=NAME,
+        split=split,
+        sequence=unit.sequence,
+        frame=item.frame,
+        frame_index=item.frame_index,
+        width_px=image.width_px,
+        height_px=image.height_px,
+        labelled=seg is not None,
+        classes=() if seg is None else present_classes(seg),
+    )
+    return Sample(key=item.key, jpg=image.data, seg=seg, inst=mask.values, facts=facts)
+
+
+DATASET = Dataset(name=NAME, splits=("train", "val"), list_split=list_split, read=read)
+
+
+def _sort(
+    found: Iterable[FoundSequence], tables: Mapping[str, Mapping[int, int]] | None
+) -> tuple[list[FoundSequence], list[FoundSequence], list[FoundSequence]]:
+    """Return the sequences that are kept, left out, and unknown to the tables."""
+    if tables is None:
+        return list(found), [], []
+    kept: list[FoundSequence] = []
+    left_out: list[FoundSequence] = []
+    unknown: list[FoundSequence] = []
+    for sequence in found:
+        if sequence.name not in tables:
+            unknown.append(sequence)
+        elif chosen_classes(tables[sequence.name]):
+            kept.append(sequence)
+        else:
+            left_out.append(sequence)
+    return kept, left_out, unknown
+
+
+def _unit(
+    layout: Layout, found: FoundSequence, tables: Mapping[str, Mapping[int, int]] | None
+) -> Unit:
+    frames = sorted(found.images.keys() | found.masks.keys())
+    items = tuple(
+        Item(
+            key=legal_key(NAME, found.name, frame),
+            frame=frame,
+            frame_index=frame_index,
+            image=f"{layout.images}/{found.name}/{frame}.jpg",
+            mask=f"{layout.masks}/{found.name}/{frame}.png",
+            image_bytes=found.images[frame],
+            mask_bytes=found.masks[frame],
+        )
+        for frame_index, frame in enumerate(frames)
+        if frame in found.images and frame in found.masks
+    )
+    table = None if tables is None else tables[found.name]
+    return Unit(sequence=found.name, items=items, table=table)
+
+
+def _missing(layout: Layout, found: FoundSequence) -> list[Failure]:
+    """Return a failure for a sequence without images or masks, else one per odd frame."""
+    for folder, files in ((layout.images, found.images), (layout.masks, found.masks)):
+        if not files:
+            message = f"{folder}/{found.name}: no files of a sequence that the split lists"
+            others = max(len(found.images), len(found.masks), 1)
+            return [_failure(Outcome.MISSING, message, found.name, num_items=others)]
+    return [
+        _failure(
+            Outcome.MISSING,
+            f"{layout.images}/{found.name}/{frame}.jpg: there is a mask but no image"
+            if frame in found.masks
+            else f"{layout.masks}/{found.name}/{frame}.png: there is an image but no mask",
+            found.name,
+            frame,
+        )
+        for frame in sorted(found.images.keys() ^ found.masks.keys())
+    ]
+
+
+def _unknown(layout: Layout, found: FoundSequence, request: Request) -> Failure:
+    table = request.class_map.name if request.class_map else "the manifest"
+    message = (
+        f"sequence {found.name!r} of {layout.split_list(request.split)} is not in the objects "
+        f"table ({table}), so none of its {found.num_frames} frames is written; add it with "
+        "--class-map, or use --remap none"
+    )
+    return _failure(Outcome.UNKNOWN_ID, message, found.name, num_items=max(found.num_frames, 1))
+
+
+def _failure(outcome: Outcome, message: str, *key: str, num_items: int = 1) -> Failure:
+    return Failure(key=legal_key(NAME, *key), outcome=outcome, message=message, num_items=num_items)
+
+
+def _notes(
+    layout: Layout, split: str, found: Iterable[FoundSequence], *, is_listed: bool
+) -> list[str]:
+    sizes = {row.name: row.num_frames for row in davis_sequences() if row.split == split}
+    present = {row.name: row.num_frames for row in found if row.name in sizes and row.images}
+    other = [
+        f"{name} {num_frames} of {sizes[name]}"
+        for name, num_frames in present.items()
+        if num_frames != sizes[name]
+    ]
+    notes = []
+    if not is_listed:
+        notes.append(f"no {layout.split_list(split)}; the manifest's list is used")
+    if len(present) < len(sizes):
+        notes.append(f"only {len(present)} of the manifest's {len(sizes)} sequences are here")
+    if other:
+        notes.append(f"frames other than in the manifest: {', '.join(other)}")
+    return notes
+
+
+def _left_out_note(left_out: list[FoundSequence]) -> list[str]:
+    if not left_out:
+        return []
+    names = ", ".join(sequence.name for sequence in left_out)
+    return [f"left out, no object of a chosen class: {names}"]
+
+
+def _refuse_binary(mask: StoredMask, name: str) -> None:
+    if mask.mode == PALETTE_MODE:
+        return
+    values = set(np.unique(mask.values).tolist())
+    if IGNORE_INDEX in values and values <= _BINARY_VALUES:
+        raise ItemError(
+            Outcome.BINARY_MASK,
+            f"{name}: a binary mask of DAVIS-2016 (mode {mask.mode}, values {sorted(values)}), so "
+            "its object ids are lost; take the mask of DAVIS-2017",
+        )

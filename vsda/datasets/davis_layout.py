@@ -1,0 +1,111 @@
+"""Where the parts of a DAVIS folder lie, and which sequences a split has."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from vsda.datasets.listing import Request, file_sizes, where_to_get
+from vsda.errors import DatasetError, UnknownNameError
+from vsda.manifests import davis_sequences
+
+RESOLUTIONS = ("480p", "Full-Resolution")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundSequence:
+    """A listed sequence as it lies on disk: frame to size in bytes."""
+
+    name: str
+    images: Mapping[str, int]
+    masks: Mapping[str, int]
+
+    @property
+    def num_frames(self) -> int:
+        """The number of images."""
+        return len(self.images)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layout:
+    """Where the parts of a DAVIS folder lie below its root."""
+
+    root: Path
+    resolution: str
+
+    @property
+    def images(self) -> str:
+        """The folder of the JPEGs, a folder for each sequence."""
+        return f"JPEGImages/{self.resolution}"
+
+    @property
+    def masks(self) -> str:
+        """The folder of the masks, a folder for each sequence."""
+        return f"Annotations/{self.resolution}"
+
+    def split_list(self, split: str) -> str:
+        """Return the file that lists the sequences of `split`."""
+        return f"ImageSets/2017/{split}.txt"
+
+
+def open_layout(request: Request) -> Layout:
+    """Return where the parts of the folder `request.root` lie, or of `DAVIS` inside it.
+
+    Raises:
+        UnknownNameError: A resolution that DAVIS does not have.
+        DatasetError: No images or no masks there; the message says what to download.
+    """
+    if request.resolution not in RESOLUTIONS:
+        raise UnknownNameError("--resolution", request.resolution, RESOLUTIONS)
+    places = (request.root, request.root / "DAVIS")
+    root = next((place for place in places if (place / "JPEGImages").is_dir()), None)
+    archive = where_to_get("davis", f"DAVIS-2017-trainval-{request.resolution}.zip")
+    if root is None:
+        raise DatasetError(
+            f"{request.root}: no DAVIS here, looked for {places[0] / 'JPEGImages'} and "
+            f"{places[1] / 'JPEGImages'}; download {archive} and unpack it there, or give --root"
+        )
+    layout = Layout(root=root, resolution=request.resolution)
+    for folder in (layout.images, layout.masks):
+        if not (root / folder).is_dir():
+            raise DatasetError(
+                f"{root / folder}: no such folder; download {archive} and unpack it, or give "
+                "another --resolution"
+            )
+    return layout
+
+
+def find_sequences(layout: Layout, split: str) -> tuple[list[FoundSequence], bool]:
+    """Return the sequences of a split by name, and whether ImageSets lists them.
+
+    Without the file in ImageSets they are those of the manifest that have images.
+
+    Raises:
+        DatasetError: A line of the file is no name, or a name comes twice.
+    """
+    path = layout.root / layout.split_list(split)
+    if path.is_file():
+        return [_find(layout, name) for name in _read_names(path)], True
+    names = [row.name for row in davis_sequences() if row.split == split]
+    found = [_find(layout, name) for name in names]
+    return [sequence for sequence in found if sequence.images], False
+
+
+def _read_names(path: Path) -> list[str]:
+    names: set[str] = set()
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        name = line.strip()
+        if name in names:
+            raise DatasetError(f"{path}:{number}: sequence {name!r} is listed twice; remove a line")
+        if "/" in name or name.startswith("."):
+            raise DatasetError(f"{path}:{number}: expected the name of a sequence, got {name!r}")
+        if name:
+            names.add(name)
+    return sorted(names)
+
+
+def _find(layout: Layout, name: str) -> FoundSequence:
+    return FoundSequence(
+        name=name,
+        images=file_sizes(layout.root / layout.images / name, ".jpg"),
+        masks=file_sizes(layout.root / layout.masks / name, ".png"),
+    )

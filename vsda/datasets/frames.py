@@ -1,0 +1,117 @@
+"""Read one frame and its mask from disk and refuse what cannot be trusted."""
+
+import io
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from vsda.errors import ItemError, Outcome
+from vsda.sample import Mask
+from vsda.taxonomy import BACKGROUND_ID, IGNORE_INDEX, remap_mask
+
+_UNDECODABLE = (
+    OSError,  # also UnidentifiedImageError and a file that ends early
+    SyntaxError,  # Pillow's name for a broken PNG chunk
+    ValueError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+PALETTE_MODE = "P"
+_MASK_MODES = (PALETTE_MODE, "L", "LA", "1")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EncodedImage:
+    """The bytes of a JPEG that is known to decode, and its size."""
+
+    data: bytes
+    width_px: int
+    height_px: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredMask:
+    """The values of a mask, (H, W) uint8, and the PNG's mode in Pillow's words."""
+
+    values: Mask
+    mode: str
+
+
+def read_jpeg(root: Path, name: str) -> EncodedImage:
+    """Return the JPEG `name` below `root` as it is, after decoding it to the end.
+
+    Raises:
+        ItemError: It cannot be read, is no JPEG, or is damaged.
+    """
+    data = _read(root, name)
+    image = _decode(data, name, "JPEG")
+    return EncodedImage(data=data, width_px=image.width, height_px=image.height)
+
+
+def read_mask(root: Path, name: str) -> StoredMask:
+    """Return the values of the mask `name` below `root`.
+
+    Values are those stored: palette indices, grey values, or the first band of grey with alpha.
+
+    Raises:
+        ItemError: It cannot be read, is no PNG, is damaged, or has a mode without such values.
+    """
+    image = _decode(_read(root, name), name, "PNG")
+    if image.mode not in _MASK_MODES:
+        raise ItemError(
+            Outcome.UNREADABLE,
+            f"{name}: a mask in mode {image.mode}, expected one of {', '.join(_MASK_MODES)}",
+        )
+    plain = image.convert("L") if image.mode == "1" else image.getchannel(0)
+    return StoredMask(values=np.asarray(plain, dtype=np.uint8), mode=image.mode)
+
+
+def check_sizes(image: EncodedImage, mask: Mask, name: str) -> None:
+    """Raise ItemError if the mask `name` does not have the size of its frame."""
+    height_px, width_px = mask.shape
+    if (width_px, height_px) != (image.width_px, image.height_px):
+        raise ItemError(
+            Outcome.SIZE_MISMATCH,
+            f"{name}: the mask is {width_px}x{height_px} pixels, its frame "
+            f"{image.width_px}x{image.height_px}",
+        )
+
+
+def remap_named(mask: Mask, table: Mapping[int, int], where: str) -> Mask:
+    """Return `mask` in COCO ids; an unknown value is an ItemError that starts with `where`."""
+    try:
+        return remap_mask(mask, table)
+    except ItemError as error:
+        raise ItemError(error.outcome, f"{where}: {error}") from error
+
+
+def present_classes(seg: Mask) -> tuple[int, ...]:
+    """Return the COCO ids in `seg`, ascending, without background and ignore."""
+    found = np.flatnonzero(np.bincount(seg.ravel())).tolist()
+    return tuple(value for value in found if value not in {BACKGROUND_ID, IGNORE_INDEX})
+
+
+def _read(root: Path, name: str) -> bytes:
+    try:
+        return (root / name).read_bytes()
+    except OSError as error:
+        raise ItemError(Outcome.UNREADABLE, f"{name}: {error.strerror}") from error
+
+
+def _decode(data: bytes, name: str, image_format: str) -> Image.Image:
+    try:
+        image = Image.open(io.BytesIO(data), formats=(image_format,))
+        image.load()
+    except _UNDECODABLE as error:
+        reason = str(error) if "BytesIO" not in str(error) else "the file is something else"
+        raise ItemError(
+            Outcome.UNREADABLE, f"{name}: not a whole {image_format}: {reason}"
+        ) from error
+    return image

@@ -1,0 +1,169 @@
+"""What a dataset holds on disk, as values: found without opening an image."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vsda.datasets.labels import LabelRules
+from vsda.errors import Outcome
+from vsda.manifests import sources
+from vsda.sample import Sample
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Item:
+    """One frame with its mask.
+
+    Attributes:
+        key: Key of the sample.
+        frame: The dataset's own name of the frame.
+        frame_index: Position in the sequence, counted from 0 over all frames that lie on disk; 0
+            for a still image.
+        image: Path of the JPEG below the dataset's root.
+        mask: Path of the PNG below the dataset's root.
+        image_bytes: Size of the JPEG.
+        mask_bytes: Size of the PNG.
+    """
+
+    key: str
+    frame: str
+    frame_index: int
+    image: str
+    mask: str
+    image_bytes: int
+    mask_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unit:
+    """Items that stay together in one shard: a sequence, or a single image.
+
+    Attributes:
+        sequence: None for a still image.
+        items: In frame order.
+        table: COCO id of every mask value; None if masks stay as they are.
+    """
+
+    sequence: str | None
+    items: tuple[Item, ...]
+    table: Mapping[int, int] | None
+
+    @property
+    def num_bytes(self) -> int:
+        """The size of all files of the unit."""
+        return sum(item.image_bytes + item.mask_bytes for item in self.items)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """One item, or several with one cause, that did not become samples."""
+
+    key: str
+    outcome: Outcome
+    message: str
+    num_items: int = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listing:
+    """A split of a dataset as it lies on disk.
+
+    Attributes:
+        dataset: Name of the dataset.
+        split: Name of the split.
+        root: The folder that the paths of the items start from.
+        units: What is to be written, in order.
+        settings: What the dataset adds to the settings in the index.
+        num_left_out: Items left out because none of their classes is chosen.
+        failures: Items that cannot be written, as far as the listing tells.
+        notes: What a user of the set should know.
+    """
+
+    dataset: str
+    split: str
+    root: Path
+    units: tuple[Unit, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    num_left_out: int = 0
+    failures: tuple[Failure, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def digest(self) -> str:
+        """Return a SHA-256 over names and sizes; it does not depend on where the root lies."""
+        digest = hashlib.sha256()
+        for row in self._rows():
+            digest.update(json.dumps(row).encode() + b"\n")
+        return digest.hexdigest()
+
+    def _rows(self) -> Iterable[list[object]]:
+        for unit in self.units:
+            for item in unit.items:
+                yield [item.key, item.image, item.image_bytes, item.mask, item.mask_bytes]
+        for failure in self.failures:
+            yield [failure.key, failure.outcome, failure.message, failure.num_items]
+        yield [self.num_left_out, *self.notes]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """Which part of a dataset is wanted, and how it is labelled.
+
+    Attributes:
+        root: Folder that the user named.
+        split: Name of the split.
+        rules: How mask values become labels.
+        resolution: DAVIS: folder below `JPEGImages`.
+        class_map: DAVIS: table that stands in for the manifest's objects.
+        labels: COCO: which label maps.
+    """
+
+    root: Path
+    split: str
+    rules: LabelRules
+    resolution: str = "480p"
+    class_map: Path | None = None
+    labels: str = "stuffthingmaps"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dataset:
+    """What one file of this folder offers.
+
+    Attributes:
+        name: As in `vsda prepare NAME`.
+        splits: Names of the splits.
+        list_split: Finds what lies on disk; raises DatasetError if the layout is another.
+        read: (root, split, unit, item) -> the sample, None if it holds no chosen class; raises
+            ItemError if the item is broken.
+        classes_of: (root, unit, item) -> the chosen classes in the item's mask; raises ItemError.
+            None where the table of a unit tells its classes without a look at the masks.
+    """
+
+    name: str
+    splits: tuple[str, ...]
+    list_split: Callable[[Request], Listing]
+    read: Callable[[Path, str, Unit, Item], Sample | None]
+    classes_of: Callable[[Path, Unit, Item], tuple[int, ...]] | None = None
+
+
+def file_sizes(folder: Path, suffix: str) -> dict[str, int]:
+    """Return stem and size in bytes of the files in `folder` that end in `suffix`, sorted.
+
+    Hidden files, such as the `._x` of archives made on a Mac, are passed over. A folder that does
+    not exist has no files.
+    """
+    if not folder.is_dir():
+        return {}
+    names = [
+        path for path in folder.iterdir() if path.suffix == suffix and not path.name.startswith(".")
+    ]
+    return {path.stem: path.stat().st_size for path in sorted(names)}
+
+
+def where_to_get(dataset: str, *files: str) -> str:
+    """Return 'file (URL)' for the archives `files` of a dataset, for an error message."""
+    urls = {source.file: source.url for source in sources(dataset)}
+    return " and ".join(f"{file} ({urls[file]})" for file in files)

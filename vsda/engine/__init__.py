@@ -1,0 +1,1 @@
+"""Where tasks run: `local`, in processes on this machine."""

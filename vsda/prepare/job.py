@@ -1,0 +1,81 @@
+"""A set to write: its settings and its shard tasks, found without opening an image."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vsda.datasets import get_dataset
+from vsda.datasets.listing import Listing, Request
+from vsda.prepare.options import BYTES_PER_MB, PrepareOptions, requests
+from vsda.prepare.task import ShardTask, assign
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SetJob:
+    """One set and all that decides its bytes.
+
+    Attributes:
+        name: Such as `davis-train`.
+        out: Folder of the finished set.
+        listing: The files it is made from.
+        settings: What the index records; equal settings give equal bytes.
+        tasks: One per shard.
+    """
+
+    name: str
+    out: Path
+    listing: Listing
+    settings: dict[str, Any]
+    tasks: tuple[ShardTask, ...]
+
+    @property
+    def staging(self) -> Path:
+        """The hidden folder where the shards are made."""
+        return staging_folder(self.out, self.name)
+
+    @property
+    def lock(self) -> Path:
+        """The file that keeps a second writer away."""
+        return self.out / f".{self.name}.lock"
+
+    @property
+    def report(self) -> Path:
+        """The file with a row for every failure."""
+        return self.out / f"{self.name}.report.jsonl"
+
+
+def make_jobs(dataset: str, options: PrepareOptions) -> list[SetJob]:
+    """Return the sets that `options` asks for, one per split.
+
+    Raises:
+        UsageError: Options that contradict each other.
+        DatasetError: The dataset is not where it should be.
+    """
+    chosen = get_dataset(dataset)
+    return [
+        _job(chosen.list_split(request), request, options) for request in requests(chosen, options)
+    ]
+
+
+def staging_folder(out: Path, name: str) -> Path:
+    """Return the hidden folder beside a set where its shards are made."""
+    return out / f".{name}.part"
+
+
+def _job(listing: Listing, request: Request, options: PrepareOptions) -> SetJob:
+    name = f"{listing.dataset}-{listing.split}"
+    settings = {
+        **request.rules.settings(),
+        **listing.settings,
+        "shard_mb": options.shard_mb,
+        "listing_sha256": listing.digest(),
+    }
+    folder = staging_folder(options.out, name)
+    return SetJob(
+        name=name,
+        out=options.out,
+        listing=listing,
+        settings=json.loads(json.dumps(settings)),  # as they come back from an index
+        tasks=tuple(assign(listing, name, folder, options.shard_mb * BYTES_PER_MB)),
+    )

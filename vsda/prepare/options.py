@@ -1,0 +1,91 @@
+"""What a user asks of `prepare`, as one value."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from vsda.datasets.labels import REMAP_COCO, label_rules
+from vsda.datasets.listing import Dataset, Request
+from vsda.engine.local import num_cpus
+from vsda.errors import UnknownNameError, UsageError
+from vsda.manifests import BACKGROUND_CLASS
+
+ALL_SPLITS = "all"
+BYTES_PER_MB = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrepareOptions:
+    """Which files become which shards.
+
+    Attributes:
+        root: Folder of the dataset.
+        out: Folder that gets the shards.
+        split: A split, or `all` for one set each.
+        remap: `coco` writes `seg.png` in COCO ids; `none` writes the dataset's own mask values as
+            `inst.png` and no `seg.png`.
+        classes: See `taxonomy.class_set`; None stands for `shared`, or all with `remap` none.
+        outside: What objects of other classes become: `background` or `ignore`.
+        shard_mb: Files of about this many millions of bytes go into one shard.
+        num_workers: Processes; None for one per CPU core. It does not change what is written.
+        overwrite: Replace a set that was made with other settings.
+        resolution: DAVIS only: `480p` or `Full-Resolution`.
+        class_map: DAVIS only: table to use in place of the manifest's objects.
+        labels: COCO only: `stuffthingmaps`.
+    """
+
+    root: Path
+    out: Path
+    split: str = ALL_SPLITS
+    remap: str = REMAP_COCO
+    classes: str | None = None
+    outside: str = BACKGROUND_CLASS
+    shard_mb: int = 256
+    num_workers: int | None = None
+    overwrite: bool = False
+    resolution: str = "480p"
+    class_map: Path | None = None
+    labels: str = "stuffthingmaps"
+
+
+def worker_count(options: PrepareOptions) -> int:
+    """Return how many processes work."""
+    return num_cpus() if options.num_workers is None else options.num_workers
+
+
+def requests(dataset: Dataset, options: PrepareOptions) -> list[Request]:
+    """Return what to ask of `dataset`, one request per split.
+
+    Raises:
+        UsageError: A value that an option does not take, or values that contradict each other.
+        UnknownNameError: A word that an option does not know.
+    """
+    _check(options)
+    if options.split not in {ALL_SPLITS, *dataset.splits}:
+        raise UnknownNameError("--split", options.split, [ALL_SPLITS, *dataset.splits])
+    rules = label_rules(options.remap, options.classes, options.outside)
+    splits = dataset.splits if options.split == ALL_SPLITS else (options.split,)
+    return [
+        Request(
+            root=options.root,
+            split=split,
+            rules=rules,
+            resolution=options.resolution,
+            class_map=options.class_map,
+            labels=options.labels,
+        )
+        for split in splits
+    ]
+
+
+def _check(options: PrepareOptions) -> None:
+    if options.shard_mb < 1:
+        raise UsageError(f"--shard-mb must be at least 1, got {options.shard_mb}")
+    if options.num_workers is not None and options.num_workers < 1:
+        raise UsageError(f"--workers must be at least 1, got {options.num_workers}")
+    if "://" in str(options.out) or ":/" in str(options.out):
+        raise UsageError(
+            f"--out {options.out}: shards are written to a local folder; copy them to a URL when "
+            "they are done"
+        )
+    if options.out.exists() and not options.out.is_dir():
+        raise UsageError(f"--out {options.out}: a file is in the way; give a folder")

@@ -1,0 +1,89 @@
+"""`prepare`: list the files, run the shard tasks, publish the sets."""
+
+from itertools import chain
+from pathlib import Path
+
+from vsda.datasets.listing import Failure
+from vsda.engine.local import run_tasks
+from vsda.prepare.job import SetJob, make_jobs
+from vsda.prepare.options import PrepareOptions, worker_count
+from vsda.prepare.publish import publish, published
+from vsda.prepare.report import PrepareReport, read_rows, report_of, sort_failures, total_outcomes
+from vsda.prepare.staging import finished, open_staging, remove_staging
+from vsda.prepare.task import TaskResult, run_task
+from vsda.progress import progress
+from vsda.shards.index import index_path
+from vsda.storage import exclusive
+
+
+def prepare(dataset: str, options: PrepareOptions) -> list[PrepareReport]:
+    """Write the shards of a dataset, one set per split; return what became of each.
+
+    What is wrong with the options, the folder or an existing set is found before anything is
+    written. The same files and settings give the same bytes, however many workers there are and
+    however often the work was killed and started again.
+
+    Args:
+        dataset: A name in `DATASETS`.
+        options: What to write and where.
+
+    Raises:
+        UsageError: Options that contradict each other.
+        UnknownNameError: An unknown dataset, class, split, ...
+        DatasetError: The dataset is not where it should be.
+        ShardError: A set is there that was made otherwise, or the disk takes no more.
+        VsdaError: Another process writes the same set, or a worker died.
+    """
+    jobs = make_jobs(dataset, options)
+    for job in jobs:
+        published(job, options.overwrite)
+    return [_prepare_set(job, options) for job in jobs]
+
+
+def _prepare_set(job: SetJob, options: PrepareOptions) -> PrepareReport:
+    path = Path(index_path(str(job.out), job.name))
+    with exclusive(job.lock):
+        index = published(job, options.overwrite)
+        if index is not None:
+            remove_staging(job.staging)
+            return report_of(index, path, read_rows(job.report), up_to_date=True)
+        results = _run_tasks(job, worker_count(options))
+        failures = _failures(job, results)
+        if all(result.shard is None for result in results):
+            remove_staging(job.staging)
+            return _nothing_written(job, results, failures)
+        index = publish(job, results, failures)
+    return report_of(index, path, failures, up_to_date=False)
+
+
+def _run_tasks(job: SetJob, num_workers: int) -> list[TaskResult]:
+    open_staging(job.staging, job.settings)
+    done = {task.number: result for task in job.tasks if (result := finished(task)) is not None}
+    todo = [task for task in job.tasks if task.number not in done]
+    running = run_tasks(run_task, todo, num_workers=num_workers, name_of=lambda task: task.name)
+    for task, result in zip(todo, progress(running, f"{job.name}: shards", len(todo)), strict=True):
+        done[task.number] = result
+    return [done[task.number] for task in job.tasks]
+
+
+def _failures(job: SetJob, results: list[TaskResult]) -> list[Failure]:
+    of_tasks = chain.from_iterable(result.failures for result in results)
+    return sort_failures(chain(job.listing.failures, of_tasks))
+
+
+def _nothing_written(
+    job: SetJob, results: list[TaskResult], failures: list[Failure]
+) -> PrepareReport:
+    return PrepareReport(
+        name=job.name,
+        index=None,
+        up_to_date=False,
+        num_samples=0,
+        num_sequences=0,
+        num_shards=0,
+        num_bytes=0,
+        class_frames={},
+        outcomes=total_outcomes(job.listing, [result.outcomes for result in results]),
+        failures=tuple(failures),
+        notes=job.listing.notes,
+    )
