@@ -1,0 +1,202 @@
+"""What separates the made-up videos from the made-up images.
+
+A style is a set of settings, each the value at severity 1; see manifests/synth/styles.tsv. At
+severity s every setting is s times as strong, and at 0 the videos look like the images. Light
+takes this way, as in a real camera, and each step does nothing while its setting is 0:
+
+    scene         framing         0 composed .. 1 objects anywhere, cut by the border, smaller
+    exposure      shutter_share   motion blur: mean of nine instants, in linear light, over this
+                                  share of the time between two frames (1 = always open)
+    lens          blur_px         out of focus: Gaussian, standard deviation in pixels of the frame
+    lamp          cast_stops      colour of the light: red against blue differ by this many stops,
+                                  warm or cool by chance of the video
+                  falloff_stops   brightness falls by this many stops across the frame, in a
+                                  direction by chance of the video
+    amplifier     gain_stops      all light times 2 ** gain_stops, +-15 % of the stops by chance of
+                                  the video; negative is darker
+    sensor        noise_shot      photon noise, new in every frame: standard deviation
+                                  noise_shot * sqrt(light), where light 1 is white
+                  noise_read      read-out noise, new in every frame: standard deviation in light
+    display       (always)        clipped, sRGB curve, 8 bits; also for images
+    stream        lowres_factor   the stream is that many times smaller in width and height, and is
+                                  scaled up (bilinear) when shown
+                  h264_crf        real H.264 at this constant rate factor, chroma at half size; at
+                                  severity s the factor lies between 12 (s = 0) and this
+
+Gains and noise act on linear light, not on display values, because that is where light adds up: a
+gain there is no brightness slider, it also changes how strong noise and compression show.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from vsda.errors import ManifestError, UnknownNameError, UsageError, suggest
+from vsda.manifests import manifest_path, read_table
+from vsda.synth.codec import through_h264
+from vsda.synth.colour import Display, Linear, encode
+
+GAIN_SPREAD = 0.15
+BEST_CRF = 12
+WORST_CRF = 51
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Style:
+    """How videos are taken and sent; 0 everywhere is how images are. Units: see the module."""
+
+    framing: float = 0.0
+    shutter_share: float = 0.0
+    blur_px: float = 0.0
+    cast_stops: float = 0.0
+    falloff_stops: float = 0.0
+    gain_stops: float = 0.0
+    noise_shot: float = 0.0
+    noise_read: float = 0.0
+    lowres_factor: float = 1.0
+    h264_crf: int | None = None
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.framing <= 1 and 0 <= self.shutter_share <= 1):
+            raise ManifestError(f"framing and shutter_share must lie in [0, 1]: {self}")
+        if min(self.blur_px, self.noise_shot, self.noise_read) < 0:
+            raise ManifestError(f"blur and noise must not be negative: {self}")
+        if self.lowres_factor < 1:
+            raise ManifestError(f"lowres_factor must be at least 1: {self}")
+        if self.h264_crf is not None and not BEST_CRF <= self.h264_crf <= WORST_CRF:
+            raise ManifestError(f"h264_crf must lie in [{BEST_CRF}, {WORST_CRF}]: {self}")
+
+    def at(self, severity: float) -> "Style":
+        """Return the style `severity` times as strong, severity in [0, 1]."""
+        if not 0 <= severity <= 1:
+            raise UsageError(f"severity must lie in [0, 1], got {severity}")
+        scaled = {
+            field.name: severity * getattr(self, field.name)
+            for field in fields(self)
+            if field.name not in ("lowres_factor", "h264_crf")
+        }
+        crf = self.h264_crf
+        return Style(
+            **scaled,
+            lowres_factor=1 + severity * (self.lowres_factor - 1),
+            h264_crf=None
+            if crf is None or severity == 0
+            else round(BEST_CRF + severity * (crf - BEST_CRF)),
+        )
+
+
+IMAGE_STYLE = Style()
+
+
+@cache
+def styles() -> Mapping[str, Style]:
+    """Return the styles of manifests/synth/styles.tsv at severity 1 by name.
+
+    Raises:
+        ManifestError: An unknown setting, a setting given twice or a value out of range.
+    """
+    table = manifest_path("synth", "styles")
+    rows = read_table(
+        table, ("style", "setting", "value"), lambda cells: (cells[0], *_setting(*cells[1:]))
+    )
+    settings: dict[str, dict[str, float]] = {}
+    for style, setting, value in rows:
+        if setting in settings.setdefault(style, {}):
+            raise ManifestError(f"{table}: {style} has {setting} twice")
+        settings[style][setting] = value
+    return {name: Style(**chosen) for name, chosen in settings.items()}  # type: ignore[arg-type]
+
+
+def style_named(name: str) -> Style:
+    """Return a style at severity 1.
+
+    Raises:
+        UnknownNameError: There is no such style; the message lists them.
+    """
+    if name not in styles():
+        raise UnknownNameError("style", name, styles())
+    return styles()[name]
+
+
+def take(light: Linear, style: Style, rng: np.random.Generator) -> Display:
+    """Return the display values (T, H, W, 3) that a camera makes of a clip's light."""
+    light = _lens(light, style.blur_px)
+    light = light * _lamp(light.shape[1:3], style, rng)
+    return encode(_sensor(light, style, rng))
+
+
+def send(frames: Display, style: Style) -> Display:
+    """Return a clip (T, H, W, 3) as it looks after its way through a video stream."""
+    height, width = frames.shape[1:3]
+    small = _resized(frames, *(_even(side / style.lowres_factor) for side in (height, width)))
+    if style.h264_crf is not None:
+        small = through_h264(small, style.h264_crf)
+    return _resized(small, height, width)
+
+
+def _setting(name: str, value: str) -> tuple[str, float]:
+    known = [field.name for field in fields(Style)]
+    if name not in known:
+        raise ManifestError(f"unknown setting {name!r}.{suggest(name, known)}")
+    return name, int(value) if name == "h264_crf" else float(value)
+
+
+def _lens(light: Linear, sigma_px: float) -> Linear:
+    if sigma_px == 0:
+        return light
+    reach = math.ceil(3 * sigma_px)
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma_px) ** 2)
+    weights /= weights.sum()
+    for axis in (1, 2):
+        pad = [(reach, reach) if axis == this else (0, 0) for this in range(4)]
+        padded, length = np.pad(light, pad, mode="edge"), light.shape[axis]
+        light = sum(  # type: ignore[assignment]
+            np.float32(weight) * padded.take(range(start, start + length), axis)
+            for start, weight in enumerate(weights)
+        )
+    return light
+
+
+def _lamp(size: tuple[int, int], style: Style, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return what the light is multiplied with, (H, W, 3), drawn once for a clip.
+
+    All draws are made whatever the style, so that two styles differ in nothing else.
+    """
+    height, width = size
+    gain_spread, warmth = rng.uniform(-GAIN_SPREAD, GAIN_SPREAD), rng.choice([-1.0, 1.0])
+    direction = rng.uniform(0, 2 * np.pi)
+    down, right = np.meshgrid(
+        np.linspace(-0.5, 0.5, height), np.linspace(-0.5, 0.5, width), indexing="ij"
+    )
+    slope = style.falloff_stops * (np.cos(direction) * right + np.sin(direction) * down)
+    cast = warmth * style.cast_stops * np.array([0.5, 0.0, -0.5])
+    stops = style.gain_stops * (1 + gain_spread) + slope[..., None] + cast
+    factors: NDArray[np.float32] = np.exp2(stops).astype(np.float32)
+    return factors
+
+
+def _sensor(light: Linear, style: Style, rng: np.random.Generator) -> Linear:
+    if style.noise_shot == 0 and style.noise_read == 0:
+        return light
+    variance = style.noise_shot**2 * np.maximum(light, 0) + style.noise_read**2
+    noise = np.sqrt(variance) * rng.standard_normal(light.shape, dtype=np.float32)
+    return (light + noise).astype(np.float32, copy=False)
+
+
+def _even(side: float) -> int:
+    return max(2 * round(side / 2), 2)
+
+
+def _resized(frames: Display, height: int, width: int) -> Display:
+    if frames.shape[1:3] == (height, width):
+        return frames
+    shrinks = height < frames.shape[1]
+    kernel = Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR
+    return np.stack(
+        [np.asarray(Image.fromarray(frame).resize((width, height), kernel)) for frame in frames]
+    )

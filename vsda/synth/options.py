@@ -1,0 +1,52 @@
+"""What decides a made-up world."""
+
+from dataclasses import dataclass
+
+from vsda.errors import UsageError
+
+MIN_SIZE_PX = 32
+MAX_SIZE_PX = 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorldOptions:
+    """Sizes, style and seed of a made-up world; the number of workers is no part of it.
+
+    Attributes:
+        num_images: Labelled images to train on.
+        num_videos: Videos of `num_frames` to train on.
+        size_px: Width and height; even, since H.264 halves the resolution of colour.
+        style: A name of manifests/synth/styles.tsv: how videos differ from images.
+        severity: How strongly they differ, 0 not at all to 1.
+        seed: Another seed gives another world; at least 0.
+    """
+
+    num_images: int = 4000
+    num_val_images: int = 512
+    num_videos: int = 250
+    num_frames: int = 8
+    num_val_videos: int = 128
+    num_val_frames: int = 4
+    size_px: int = 64
+    style: str = "dim"
+    severity: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("num_images", "num_val_images", "num_videos", "num_val_videos"):
+            _require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+        for name in ("num_frames", "num_val_frames"):
+            _require(1 <= getattr(self, name) <= 100, name, "1 to 100", getattr(self, name))
+        _require(
+            MIN_SIZE_PX <= self.size_px <= MAX_SIZE_PX and self.size_px % 2 == 0,
+            "size_px",
+            f"an even number from {MIN_SIZE_PX} to {MAX_SIZE_PX}",
+            self.size_px,
+        )
+        _require(0 <= self.severity <= 1, "severity", "0 to 1", self.severity)
+        _require(self.seed >= 0, "seed", "at least 0", self.seed)
+
+
+def _require(holds: bool, name: str, expected: str, got: object) -> None:
+    if not holds:
+        raise UsageError(f"{name}: expected {expected}, got {got!r}")
