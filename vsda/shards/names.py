@@ -27,14 +27,15 @@ def explain_absence(place: str) -> str:
     if place.endswith(TAR_SUFFIX):
         return f"{place}: is one tar; name the folder of its index, or <folder>/<set>"
     folder = folder_of(place) if place.endswith(INDEX_SUFFIX) else place
-    if list_files(folder, TAR_SUFFIX):
-        return (
-            f"{place}: there are tars but no such index *{INDEX_SUFFIX}, so the set was not "
-            "finished; run the command that makes it again"
-        )
+    has_tars = bool(list_files(folder, TAR_SUFFIX))
     neighbours = [set_name(index) for index in list_files(folder_of(place), INDEX_SUFFIX)]
-    if neighbours:
+    if neighbours and not (has_tars and folder == place):
         return f"{place}: no such set.{suggest(set_name(place), neighbours)}"
+    if has_tars:
+        return (
+            f"{place}: there are tars but no index *{INDEX_SUFFIX}, so the set was not finished; "
+            "run the command that makes it again"
+        )
     return (
         f"{place}: no shards here (no *{INDEX_SUFFIX}); make some with "
         f"'vsda prepare <dataset> --out {folder}' or name another place"

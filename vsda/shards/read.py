@@ -4,7 +4,7 @@ import bisect
 import io
 import itertools
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, overload
 
@@ -145,7 +145,7 @@ def decode_image(data: bytes) -> NDArray[np.uint8]:
     Raises:
         ShardError: It cannot be decoded.
     """
-    return np.asarray(_decode(data, "RGB"))
+    return _decode(data, lambda picture: np.array(picture.convert("RGB")))
 
 
 def decode_mask(data: bytes) -> Mask:
@@ -154,17 +154,21 @@ def decode_mask(data: bytes) -> Mask:
     Raises:
         ShardError: It cannot be decoded, or is no 8-bit grey picture.
     """
-    picture = _decode(data, None)
+    return _decode(data, _grey_values)
+
+
+def _grey_values(picture: Image.Image) -> Mask:
     if picture.mode != "L":
         raise ShardError(f"expected a mask as 8-bit grey PNG, got mode {picture.mode}")
-    return np.asarray(picture)
+    return np.array(picture)
 
 
-def _decode(data: bytes, mode: str | None) -> Image.Image:
+def _decode(
+    data: bytes, convert: Callable[[Image.Image], NDArray[np.uint8]]
+) -> NDArray[np.uint8]:
     try:
         with Image.open(io.BytesIO(data)) as picture:
-            picture.load()
-            return picture.convert(mode) if mode else picture.copy()
+            return convert(picture)
     except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for damaged files
         raise ShardError(f"a picture of {len(data)} bytes cannot be decoded: {error}") from error
 
