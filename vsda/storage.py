@@ -3,6 +3,8 @@
 Reading goes through fsspec, so that a folder may also be a URL.
 """
 
+import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -18,11 +20,16 @@ from vsda.errors import VsdaError
 
 PART_SUFFIX = ".part"
 _BLOCK_BYTES = 1 << 20
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """Yield a binary file that gets the name `path` only if the block ends without an error."""
+    """Yield a binary file that gets the name `path` only if the block ends without an error.
+
+    Raises:
+        VsdaError: The disk is full.
+    """
     part = path.with_name(path.name + PART_SUFFIX)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -31,8 +38,10 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-    except BaseException:
+    except BaseException as error:
         part.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in _DISK_FULL:
+            raise VsdaError(f"{path}: {error.strerror}; free some space and run again") from error
         raise
     sync_dir(path.parent)
 
@@ -155,17 +164,31 @@ def exclusive(path: Path) -> Iterator[None]:
         VsdaError: Another process holds the lock.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise VsdaError(
-                f"{path}: another process is writing here; wait for it, or choose another --out"
-            ) from None
+    file = _lock(path)
+    while file is None:
+        file = _lock(path)
+    with file:
         try:
             yield
         finally:
             path.unlink(missing_ok=True)
+
+
+def _lock(path: Path) -> IO[str] | None:
+    """Return the locked file `path`, None where its holder removed it while it was opened."""
+    file = path.open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise VsdaError(
+            f"{path}: another process is writing here; wait for it, or choose another --out"
+        ) from None
+    with contextlib.suppress(FileNotFoundError):
+        if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            return file
+    file.close()
+    return None
 
 
 def _filesystem(place: str | Path) -> tuple[Any, str]:

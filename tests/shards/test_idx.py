@@ -31,7 +31,7 @@ def test_offsets_are_right_behind_the_extra_headers_of_long_names(tmp_path):
     tar = write_tar(tmp_path / "a.tar", [(f"{'n' * 150}/{i}.txt", b"data%d" % i) for i in range(3)])
     table = parse_idx(make_idx(tar))
     data = tar.read_bytes()
-    found = [data[at : at + size] for (at, size), in table.spans.tolist()]
+    found = [data[at : at + size] for ((at, size),) in table.spans.tolist()]
     assert found == [b"data0", b"data1", b"data2"]
 
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tests.shards.conftest import copy_files, flipped, frame, make_set
+from tests.shards.frames import copy_files, flipped, frame, make_set
 from vsda.errors import ShardError
 from vsda.shards.index import (
     SequenceInfo,
@@ -37,7 +37,9 @@ def two_shards(**changes):
 
 
 def test_json_gives_back_the_same_index():
-    index = two_shards(settings={"classes": ["person"], "mb": 1.5}, outcomes={"ok": 5}, notes=("n",))
+    index = two_shards(
+        settings={"classes": ["person"], "mb": 1.5}, outcomes={"ok": 5}, notes=("n",)
+    )
     assert ShardIndex.from_json(index.to_json()) == index
 
 
@@ -158,13 +160,13 @@ def test_a_missing_index_file_is_an_error(tmp_path):
 
 
 def test_a_mistyped_set_is_proposed(davis):
-    with pytest.raises(ShardError, match="no such set. Did you mean 'davis-train'?"):
+    with pytest.raises(ShardError, match=r"no such set\. Did you mean 'davis-train'\?"):
         open_set(f"{davis.folder}/davis-trian")
 
 
 def test_tars_without_an_index_are_an_unfinished_set(davis, tmp_path):
     (tmp_path / "davis-train.index.json").unlink()
-    with pytest.raises(ShardError, match="there are tars but no index .* was not finished"):
+    with pytest.raises(ShardError, match=r"there are tars but no index .* was not finished"):
         open_set(davis.folder)
 
 
@@ -181,5 +183,5 @@ def test_a_damaged_index_is_named(davis, tmp_path):
 
 def test_a_renamed_index_is_refused(davis, tmp_path):
     (tmp_path / "davis-train.index.json").rename(tmp_path / "other.index.json")
-    with pytest.raises(ShardError, match="must be called davis-train.index.json"):
+    with pytest.raises(ShardError, match=r"must be called davis-train\.index\.json"):
         open_set(davis.folder)

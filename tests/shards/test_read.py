@@ -2,13 +2,12 @@ import os
 import pickle
 import random
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.shards.conftest import copy_files, cuts, flipped, frame, jpeg, make_set
+from tests.shards.frames import changed_index, copy_files, cuts, flipped, frame, jpeg, make_set
 from vsda.errors import ShardError
 from vsda.shards.index import ShardSet
 from vsda.shards.read import RandomAccessShards, decode_image, decode_mask, iterate_samples
@@ -35,13 +34,6 @@ def written():
         frame(5, "cows"),
         frame(7, "dog-agility"),
     ]
-
-
-def changed_index(shard_set, number, **changes):
-    """The set with another index in memory; its files stay."""
-    shards = list(shard_set.index.shards)
-    shards[number] = replace(shards[number], **changes)
-    return ShardSet(replace(shard_set.index, shards=tuple(shards)), shard_set.folder)
 
 
 class TestInOrder:

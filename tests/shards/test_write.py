@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from tests.shards.conftest import frame
+from tests.shards.frames import frame
 from vsda.errors import ShardError
 from vsda.sample import FrameFacts
 from vsda.shards.idx import parse_idx
@@ -187,5 +187,3 @@ def test_a_mask_survives_its_png(mask):
 def test_other_arrays_are_no_masks(mask):
     with pytest.raises(ValueError, match=r"a mask is \(H, W\) uint8, got \(4, 6"):
         encode_mask(mask)
-
-
