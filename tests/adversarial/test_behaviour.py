@@ -55,7 +55,7 @@ def train(encoder, loss, strength, steps):
         terms.loss.backward()
         encoder_optimizer.step()
         optimizer.step()
-    return [value for name, value in terms.scalars().items() if name.startswith("accuracy")]
+    return [value.item() for name, value in terms.scalars().items() if name.startswith("accuracy")]
 
 
 @pytest.mark.parametrize("kind", ["domain", "clustered"])

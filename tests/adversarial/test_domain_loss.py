@@ -62,7 +62,7 @@ def test_accuracies_count_each_domain_by_itself():
     )
     assert terms.accuracy_source.item() == 0.75
     assert terms.accuracy_target.item() == 0.5
-    assert terms.scalars() == {
+    assert {name: value.item() for name, value in terms.scalars().items()} == {
         "loss_adversarial": pytest.approx(terms.loss.item()),
         "accuracy_source": 0.75,
         "accuracy_target": 0.5,

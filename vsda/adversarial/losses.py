@@ -5,7 +5,6 @@ discriminator to tell the domains apart and the encoder to make them alike. Both
 cross-entropy in at least 32 bits and take every random number from the generator they are given.
 """
 
-import math
 from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
@@ -46,11 +45,11 @@ class AdversarialTerms:
     cluster_source_share: Tensor | None = None
     num_valid_clusters: Tensor | None = None
 
-    def scalars(self) -> dict[str, float]:
-        """Return all values by name for a log; this waits for the device.
+    def scalars(self) -> dict[str, Tensor]:
+        """Return all values by name for a log, detached scalars that stay on the device.
 
         `loss` becomes `loss_adversarial`, `cluster_source_share` one entry per cluster
-        (`cluster_source_share_0`, ...). What is None or nan is left out.
+        (`cluster_source_share_0`, ...). What is None is left out; what could not be measured is nan.
         """
         named = {field.name: getattr(self, field.name) for field in fields(self)}
         named["loss_adversarial"] = named.pop("loss").detach()
@@ -59,7 +58,6 @@ class AdversarialTerms:
             for key, tensor in named.items()
             if tensor is not None
             for name, value in _flat(key, tensor).items()
-            if not math.isnan(value)
         }
 
 
@@ -249,10 +247,10 @@ def _share(right: Tensor, among: Tensor) -> Tensor:
     return (right & among).sum() / among.sum()
 
 
-def _flat(name: str, tensor: Tensor) -> dict[str, float]:
+def _flat(name: str, tensor: Tensor) -> dict[str, Tensor]:
     if tensor.dim() == 0:
-        return {name: float(tensor)}
-    return {f"{name}_{index}": value for index, value in enumerate(tensor.tolist())}
+        return {name: tensor}
+    return {f"{name}_{index}": value for index, value in enumerate(tensor.unbind())}
 
 
 def _known(reduction: Reduction) -> Reduction:

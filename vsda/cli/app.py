@@ -2,9 +2,16 @@
 
 import logging
 import sys
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
+from vsda.cli.demo import run_demo
+from vsda.cli.prepare import prepare_app
+from vsda.cli.report import report
+from vsda.cli.shards import shards_app
+from vsda.cli.synth import synth
 from vsda.cli.train import evaluate, recipes, train
 from vsda.errors import VsdaError
 
@@ -15,9 +22,31 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Video segmentation, domain adaptation: make shards, train on images and videos, judge.",
 )
+app.add_typer(prepare_app, name="prepare")
+app.add_typer(shards_app, name="shards")
 app.command()(train)
 app.command()(evaluate)
+app.command()(report)
 app.command()(recipes)
+app.command()(synth)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for everything the demo makes.")] = Path("demo"),
+) -> None:
+    """Go the whole way once in a made-up world: synth, prepare, train, evaluate, report.
+
+    Run it again after an interruption: it goes on where it stopped.
+    """
+    run_demo(out, _run_here)
+
+
+def _run_here(arguments: list[str]) -> None:
+    """Run one command in this process; a failure ends the program with its exit code."""
+    code = app(arguments, standalone_mode=False)
+    if code:
+        raise typer.Exit(code)
 
 
 def main() -> None:

@@ -76,6 +76,7 @@ class OptimizerSettings(Settings):
     """
 
     name: str = "sgd"
+    """`sgd` is Nesterov's, `momentum` the plain one; `adamw`, `lamb` and so on as in timm."""
     learning_rate: Annotated[float, Field(gt=0)] = 0.0032
     weight_decay: NonNegative = 0.0005
     betas: tuple[Share, Share] = (0.9, 0.999)

@@ -33,6 +33,17 @@ from vsda.training.objective import Objective, StepLosses
 logger = logging.getLogger(__name__)
 
 RECIPE_FILE = "recipe.json"
+_SHOWN = (
+    "loss",
+    "loss_segmentation",
+    "loss_adversarial",
+    "accuracy_source",
+    "accuracy_target",
+    "accuracy_same",
+    "accuracy_cross",
+    "images_per_s",
+)
+"""What the terminal gets of each logged row; metrics.jsonl holds all."""
 
 
 @dataclass(slots=True)
@@ -156,7 +167,7 @@ class Trainer:
             )
         rate = self._optimizations[0].optimizer.param_groups[0]["lr"]
         log.write(self._step, {**means, "learning_rate": rate})
-        shown = "  ".join(f"{name} {value:.4g}" for name, value in means.items())
+        shown = "  ".join(f"{name} {means[name]:.4g}" for name in _SHOWN if name in means)
         logger.info("step %d/%d  %s", self._step, self._recipe.steps, shown)
 
     def _save(self) -> None:

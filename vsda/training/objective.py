@@ -94,11 +94,12 @@ def segmentation_loss(logits: Tensor, masks: Tensor, class_weights: Tensor) -> T
         class_weights: (K + 1,); the mean divides by the sum of the labelled pixels' weights.
 
     Returns:
-        Scalar in float32. It is 0, not nan, when no pixel carries a label.
+        Scalar in the dtype of `class_weights`. It is 0, not nan, when no pixel carries a label.
     """
+    logits = logits.to(class_weights.dtype)  # never sum thousands of pixels in 16 bits
     total = functional.cross_entropy(
-        logits.float(), masks, weight=class_weights, ignore_index=IGNORE_INDEX, reduction="sum"
+        logits, masks, weight=class_weights, ignore_index=IGNORE_INDEX, reduction="sum"
     )
     labelled = masks != IGNORE_INDEX
     weight = class_weights[masks.where(labelled, 0)] * labelled
-    return total / weight.sum().clamp_min(torch.finfo(torch.float32).tiny)
+    return total / weight.sum().clamp_min(torch.finfo(class_weights.dtype).tiny)

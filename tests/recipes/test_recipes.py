@@ -1,0 +1,77 @@
+"""Every recipe loads, and a wrong one is told."""
+
+import pytest
+
+from vsda.errors import RecipeError, UnknownNameError
+from vsda.recipes.data import DataRecipe
+from vsda.recipes.load import find_recipe, load_recipe, recipe_paths
+from vsda.recipes.train import TrainRecipe
+from vsda.taxonomy import class_set
+
+TRAIN = recipe_paths("train")
+DATA = recipe_paths("data")
+
+
+def test_there_are_recipes():
+    assert {"swin-images", "swin-patch", "swin-patch-clustered"} <= TRAIN.keys()
+    assert {"davis", "coco"} <= DATA.keys()
+
+
+@pytest.mark.parametrize("name", TRAIN)
+def test_train_recipe_loads_and_its_classes_exist(name):
+    recipe = load_recipe(TrainRecipe, TRAIN[name])
+    assert recipe.description
+    assert len(class_set(recipe.classes))
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_data_recipe_loads_and_names_its_dataset(name):
+    assert load_recipe(DataRecipe, DATA[name]).dataset == name
+
+
+def test_settings_are_laid_over_the_recipe():
+    recipe = load_recipe(
+        TrainRecipe, TRAIN["swin-patch"], ["steps=20", "adversarial.mu=0.5", "videos=['a', 'b']"]
+    )
+    assert (recipe.steps, recipe.adversarial.mu, recipe.videos) == (20, 0.5, ("a", "b"))
+    assert recipe.adversarial.loss == "domain"
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("stepz=3", "stepz: unknown key. Did you mean 'steps'"),
+        ("adversarial.muu=1", "adversarial.muu: unknown key. Did you mean 'mu'"),
+        ("steps=0", "steps: got 0; Input should be greater than 0"),
+        ("steps=many", "steps: got 'many'; Input should be a valid integer"),
+        ("adversarial.loss=clusters", "Input should be 'none', 'domain' or 'clustered'"),
+        ("network.depths=[2]", "depths has 1 stages and num_heads 4"),
+        ("steps.more=1", "'steps' is a value, not a table"),
+        ("steps", "expected KEY=VALUE"),
+    ],
+)
+def test_wrong_setting_is_told(tmp_path, override, message):
+    path = tmp_path / "mine.toml"
+    path.write_text("steps = 5\n")
+    with pytest.raises(RecipeError, match=message.replace("[", r"\[")):
+        load_recipe(TrainRecipe, path, [override])
+
+
+def test_file_that_is_not_toml_is_told(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("steps: 5\n")
+    with pytest.raises(RecipeError, match="mine.toml: not TOML"):
+        load_recipe(TrainRecipe, path)
+
+
+def test_unknown_recipe_is_told_with_the_nearest_name():
+    with pytest.raises(UnknownNameError, match="Did you mean 'swin-patch'"):
+        find_recipe("train", "swin-pach")
+
+
+def test_recipe_may_be_a_file(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("")
+    assert find_recipe("train", str(path)) == path
+    with pytest.raises(RecipeError, match="no such recipe file"):
+        find_recipe("train", str(tmp_path / "other.toml"))

@@ -1,0 +1,78 @@
+"""Decoding, resizing, projecting, augmenting."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vsda.errors import ShardError
+from vsda.stream.transforms import (
+    Augmentation,
+    augment,
+    decode_resized,
+    normalise,
+    project_mask,
+    resize_mask,
+)
+from vsda.taxonomy import class_set
+
+
+def jpeg(array, mode="RGB"):
+    buffer = io.BytesIO()
+    Image.fromarray(array).convert(mode).save(buffer, "JPEG", quality=95)
+    return buffer.getvalue()
+
+
+def test_image_is_resized_to_a_square_and_keeps_its_layout():
+    picture = np.zeros((480, 854, 3), dtype=np.uint8)
+    picture[:240, :, 0] = 255
+    image = decode_resized(jpeg(picture), 64)
+    assert image.shape == (3, 64, 64)
+    assert image.dtype == torch.uint8
+    assert image[0, 10].float().mean() > 240
+    assert image[0, 50].float().mean() < 15
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_image_of_another_colour_mode_becomes_rgb(mode):
+    assert decode_resized(jpeg(np.full((9, 9, 3), 128, np.uint8), mode), 8).shape == (3, 8, 8)
+
+
+def test_cut_image_is_told():
+    data = jpeg(np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8))
+    with pytest.raises(ShardError, match="cannot be decoded"):
+        decode_resized(data[: len(data) // 2], 64)
+
+
+def test_mask_is_resized_without_new_ids():
+    mask = np.zeros((480, 854), dtype=np.uint8)
+    mask[100:300, 200:500] = 77
+    assert set(np.unique(resize_mask(mask, 64))) == {0, 77}
+
+
+def test_projection_numbers_classes_in_the_order_of_their_ids():
+    labels = project_mask(np.array([[0, 1, 18, 44, 255]], dtype=np.uint8), class_set("dog,person"))
+    assert labels.tolist() == [[0, 1, 2, 0, 255]]
+
+
+def test_normalised_mean_colour_is_zero():
+    mean = torch.tensor([0.485, 0.456, 0.406]).mul(255).round().to(torch.uint8)
+    assert normalise(mean.view(1, 3, 1, 1)).abs().max() < 0.01
+
+
+def test_augmentation_off_changes_nothing():
+    image = torch.arange(48, dtype=torch.uint8).view(3, 4, 4)
+    assert torch.equal(augment(image, Augmentation(), np.random.default_rng(0)), image)
+
+
+def test_brightness_stays_within_its_reach():
+    image = torch.full((3, 4, 4), 100, dtype=torch.uint8)
+    change = Augmentation(brightness=0.5)
+    values = [
+        int(augment(image, change, np.random.default_rng(seed))[0, 0, 0]) for seed in range(50)
+    ]
+    assert min(values) < 70
+    assert max(values) > 130
+    assert 49 <= min(values) <= max(values) <= 150

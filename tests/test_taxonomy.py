@@ -1,0 +1,54 @@
+"""Class sets and the mapping of mask values."""
+
+import numpy as np
+import pytest
+
+from vsda.errors import ItemError, Outcome, UnknownNameError, UsageError
+from vsda.taxonomy import ALL, class_set, remap_mask, shared_classes
+
+TEN = (1, 2, 3, 4, 16, 18, 19, 27, 42, 77)
+
+
+def test_davis_shares_the_papers_ten_classes():
+    assert class_set("shared").ids == TEN
+    assert shared_classes("davis").names[0] == "person"
+
+
+def test_all_is_cocos_eighty():
+    assert len(class_set(ALL)) == 80
+
+
+def test_names_and_ids_may_be_mixed_and_come_out_sorted():
+    assert class_set("dog, 1,cell phone").ids == (1, 18, 77)
+
+
+def test_unknown_class_is_told_with_the_nearest_name():
+    with pytest.raises(UnknownNameError, match="Did you mean 'person'"):
+        class_set("persn")
+
+
+def test_unknown_dataset_is_told():
+    with pytest.raises(UnknownNameError, match="shared classes 'davsi'"):
+        class_set("shared:davsi")
+
+
+def test_empty_choice_is_an_error():
+    with pytest.raises(UsageError, match="no class in ' , '"):
+        class_set(" , ")
+
+
+def test_projection_numbers_the_classes_and_keeps_ignore():
+    table = class_set("person,dog").projection()
+    assert (table[0], table[1], table[18], table[2], table[255]) == (0, 1, 2, 0, 255)
+
+
+def test_remap_replaces_every_value():
+    mask = np.array([[0, 1], [2, 255]], dtype=np.uint8)
+    assert remap_mask(mask, {0: 0, 1: 16, 2: 3, 255: 255}).tolist() == [[0, 16], [3, 255]]
+
+
+def test_remap_never_guesses_an_unlisted_value():
+    mask = np.array([[0, 7]], dtype=np.uint8)
+    with pytest.raises(ItemError, match=r"values \[7\] that its class table lacks") as caught:
+        remap_mask(mask, {0: 0})
+    assert caught.value.outcome is Outcome.UNKNOWN_ID

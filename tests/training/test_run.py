@@ -1,0 +1,203 @@
+"""Whole runs: they resume exactly, also after a kill."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from tests.conftest import ROOT
+from tests.made_sets import make_images, make_videos
+from tests.training.small import CLUSTERED, DOMAIN, SMALL, small_recipe
+from vsda.errors import RecipeError, RunError, ShardError
+from vsda.training.checkpoint import list_checkpoints, load_checkpoint
+from vsda.training.inputs import open_inputs
+from vsda.training.metrics_log import read_metrics
+from vsda.training.run import RunOptions, new_run_dir, train
+
+
+@pytest.fixture
+def places(tmp_path):
+    make_images(tmp_path / "shards", 13)
+    make_videos(tmp_path / "shards", 5)
+    return [str(tmp_path / "shards" / "images")], [str(tmp_path / "shards" / "videos")]
+
+
+def run(recipe, places, run_dir, **options):
+    inputs = open_inputs(recipe, *places)
+    return load_checkpoint(train(recipe, inputs, RunOptions(run_dir=run_dir, **options)))
+
+
+def same_state(one, other):
+    states = [(one.network, other.network), (one.adversarial, other.adversarial)]
+    equal = all(torch.equal(a[key], b[key]) for a, b in states for key in a)
+    return equal and str(one.optimizers) == str(other.optimizers)
+
+
+def losses(run_dir):
+    return [(row["step"], row["loss"]) for row in read_metrics(run_dir)]
+
+
+@pytest.mark.parametrize("loss", [DOMAIN, CLUSTERED], ids=["domain", "clustered"])
+def test_run_stopped_in_the_middle_of_an_epoch_resumes_exactly(tmp_path, places, loss):
+    settings = {"adversarial": loss, "augmentation": {"flip": True, "brightness": 0.3}}
+    whole = run(small_recipe(**settings), places, tmp_path / "whole")
+    whole_losses = losses(tmp_path / "whole")
+    run(small_recipe(**settings), places, tmp_path / "cut")
+    for path in list_checkpoints(tmp_path / "cut")[1:]:
+        path.unlink()
+    resumed = run(small_recipe(**settings), places, tmp_path / "cut", resume=True)
+    assert list_checkpoints(tmp_path / "cut")[0].stem == "step-000016"
+    assert same_state(whole, resumed)
+    assert losses(tmp_path / "cut") == whole_losses
+
+
+def test_killed_process_resumes_to_the_same_bits(tmp_path, places):
+    settings = {"adversarial": CLUSTERED, "workers": 2, "steps": 24}
+    whole = run(small_recipe(**settings), places, tmp_path / "whole")
+    recipe = write_toml(tmp_path / "small.toml", settings)
+    command = [sys.executable, "-m", "vsda", "train", recipe, "--run", tmp_path / "killed"]
+    command += ["--images", places[0][0], "--videos", places[1][0], "--resume"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    kill_after(command, environment, tmp_path / "killed" / "metrics.jsonl", num_rows=11)
+    assert len(read_metrics(tmp_path / "killed")) < 24
+    subprocess.run(list(map(str, command)), env=environment, check=True, capture_output=True)
+    resumed = load_checkpoint(list_checkpoints(tmp_path / "killed")[-1])
+    assert resumed.step == 24
+    assert same_state(whole, resumed)
+    assert losses(tmp_path / "killed") == losses(tmp_path / "whole")
+
+
+def kill_after(command, environment, metrics, num_rows):
+    """Start `command` and SIGKILL it, workers and all, once it has logged `num_rows` steps."""
+    process = subprocess.Popen(
+        list(map(str, command)),
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if metrics.is_file() and metrics.read_bytes().count(b"\n") >= num_rows:
+            break
+        time.sleep(0.001)
+    assert process.poll() is None, "the run ended before it could be killed"
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def write_toml(path, settings):
+    """Write the small recipe as TOML; its values are JSON-like, which TOML reads but for tables."""
+    values = SMALL | settings
+    lines = [
+        f"{key} = {json.dumps(value)}"
+        for key, value in values.items()
+        if not isinstance(value, dict)
+    ]
+    for table, content in values.items():
+        if isinstance(content, dict):
+            lines += [
+                f"[{table}]",
+                *(f"{key} = {json.dumps(value)}" for key, value in content.items()),
+            ]
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_finished_run_resumed_changes_nothing(tmp_path, places):
+    once = run(small_recipe(), places, tmp_path / "run")
+    again = run(small_recipe(), places, tmp_path / "run", resume=True)
+    assert same_state(once, again)
+
+
+def test_run_learns(tmp_path, places):
+    fast = {"name": "adamw", "learning_rate": 0.01, "schedule": "constant"}
+    run(small_recipe(optimizer=fast, steps=40), places, tmp_path / "run")
+    rows = losses(tmp_path / "run")
+    assert rows[-1][1] < 0.6 * rows[0][1]
+
+
+def test_run_folder_explains_itself(tmp_path, places):
+    run(small_recipe(adversarial=CLUSTERED, steps=4), places, tmp_path / "run")
+    recipe = json.loads((tmp_path / "run" / "recipe.json").read_text())
+    assert recipe["adversarial"]["loss"] == "clustered"
+    record = json.loads((tmp_path / "run" / "provenance.json").read_text())
+    assert record["images"][0]["num_samples"] == 13
+    assert len(record["videos"][0]["index_sha256"]) == 64
+    assert record["class_weights"]["source"] == "images"
+    assert record["versions"]["torch"] == torch.__version__.split("+")[0]
+    row = read_metrics(tmp_path / "run")[-1]
+    assert {"step", "loss", "loss_segmentation", "loss_adversarial", "accuracy_same"} <= row.keys()
+    assert list((tmp_path / "run" / "tensorboard").iterdir())
+
+
+def test_initial_weights_are_taken_from_another_run(tmp_path, places):
+    first = run(small_recipe(steps=4), places, tmp_path / "first")
+    frozen = {"learning_rate": 1e-30}
+    then = run(
+        small_recipe(steps=1, optimizer=frozen), places, tmp_path / "then", init=tmp_path / "first"
+    )
+    for name, value in first.network.items():
+        assert "running" in name or "num_batches" in name or torch.equal(value, then.network[name])
+    record = json.loads((tmp_path / "then" / "provenance.json").read_text())
+    assert len(record["initial_weights"]["sha256"]) == 64
+
+
+def test_run_without_labels_in_the_videos_is_the_same_run(tmp_path, places):
+    """Unlabelled means unlabelled: the masks of the video set are never read."""
+    from dataclasses import replace
+
+    from tests.made_sets import make_sample, make_set
+
+    samples = [make_sample(100 + i, size_px=32, sequence="clip", darkness=0.4) for i in range(5)]
+    bare = [replace(sample, seg=None) for sample in samples]
+    make_set(tmp_path / "bare", "videos", bare)
+    recipe = small_recipe(adversarial=DOMAIN, steps=4)
+    with_masks = run(recipe, places, tmp_path / "a")
+    without = run(recipe, (places[0], [str(tmp_path / "bare" / "videos")]), tmp_path / "b")
+    assert same_state(with_masks, without)
+
+
+def test_second_run_in_a_folder_is_refused(tmp_path, places):
+    run(small_recipe(steps=1), places, tmp_path / "run")
+    with pytest.raises(RunError, match="holds a run already; add --resume"):
+        run(small_recipe(steps=1), places, tmp_path / "run")
+
+
+def test_resuming_with_another_recipe_is_refused(tmp_path, places):
+    run(small_recipe(steps=4), places, tmp_path / "run")
+    with pytest.raises(RunError, match=r"different: batch_images\)"):
+        run(small_recipe(steps=4, batch_images=2), places, tmp_path / "run", resume=True)
+
+
+def test_diverging_loss_stops_the_run(tmp_path, places):
+    wild = {"name": "sgd", "learning_rate": 1e30}
+    with pytest.raises(RunError, match="the loss is nan at step"):
+        run(small_recipe(optimizer=wild), places, tmp_path / "run")
+
+
+def test_missing_set_is_told_with_what_to_run(tmp_path, places):
+    with pytest.raises(ShardError, match="vsda prepare"):
+        open_inputs(small_recipe(), [str(tmp_path / "none" / "coco-train")], places[1])
+
+
+def test_class_that_was_prepared_away_is_told(tmp_path):
+    from tests.made_sets import make_sample, make_set
+
+    samples = [make_sample(i, size_px=32, sequence=None) for i in range(2)]
+    make_set(tmp_path, "images", samples, class_ids=[1], outside="background")
+    with pytest.raises(
+        RecipeError, match=r"prepared without \['dog'\], whose pixels are background"
+    ):
+        open_inputs(small_recipe(), [str(tmp_path / "images")], [])
+
+
+def test_new_run_folders_are_numbered(tmp_path):
+    assert new_run_dir("swin-patch", tmp_path).name == "swin-patch-1"
+    (tmp_path / "swin-patch-1").mkdir()
+    assert new_run_dir("swin-patch", tmp_path).name == "swin-patch-2"
