@@ -1,0 +1,158 @@
+import json
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from tests.shards.conftest import davis  # noqa: F401  fixture
+from tests.shards.frames import frame, make_set
+from vsda.cli.shards import shards_app
+from vsda.errors import ShardError, UsageError
+
+
+def run(*arguments, code=0):
+    """Run a command; returns what it prints on stdout."""
+    result = CliRunner().invoke(shards_app, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == code, result.output
+    return result.stdout
+
+
+@pytest.fixture
+def folder(davis):  # noqa: F811
+    """A folder with the sets coco-val and davis-train."""
+    make_set(davis.folder, [[frame(0, None, inst=None)]], name="coco-val")
+    return davis.folder
+
+
+class TestList:
+    def test_sets_stand_in_aligned_columns(self, folder):
+        assert run("list", folder).splitlines() == [
+            "set          dataset  split  shards  samples  sequences  classes     size",
+            "coco-val     davis    train       1        1          0        1  10.2 kB",
+            "davis-train  davis    train       3        6          3        1  41.0 kB",
+        ]
+
+    def test_json_holds_the_numbers(self, folder):
+        first, second = json.loads(run("list", folder, "--json"))
+        assert first["name"] == "coco-val"
+        assert second == {
+            "name": "davis-train",
+            "dataset": "davis",
+            "split": "train",
+            "num_shards": 3,
+            "num_samples": 6,
+            "num_sequences": 3,
+            "num_classes": 1,
+            "num_bytes": 40960,
+        }
+
+    def test_several_places_may_be_given(self, folder):
+        rows = json.loads(run("list", f"{folder}/davis-train", f"{folder}/coco-val", "--json"))
+        assert [row["name"] for row in rows] == ["davis-train", "coco-val"]
+
+    def test_the_default_is_the_shards_of_the_data_folder(self, tmp_path, monkeypatch):
+        make_set(tmp_path / "shards", [[frame(0)]])
+        monkeypatch.setenv("VSDA_DATA", str(tmp_path))
+        assert "davis-train" in run("list")
+
+    def test_a_place_without_shards_is_an_error(self, tmp_path):
+        with pytest.raises(ShardError, match="no shards here"):
+            run("list", tmp_path)
+
+
+class TestVerify:
+    def test_whole_sets_are_told_and_the_status_is_0(self, folder):
+        assert run("verify", folder).splitlines() == [
+            "coco-val: whole, 1 samples in 1 shards",
+            "davis-train: whole, 6 samples in 3 shards",
+        ]
+
+    def test_each_problem_is_one_line_and_the_status_is_1(self, folder, tmp_path):
+        (tmp_path / "davis-train-000001.tar").unlink()
+        (tmp_path / "davis-train-000002.idx.part").touch()
+        assert run("verify", folder, code=1).splitlines() == [
+            "coco-val: whole, 1 samples in 1 shards",
+            "davis-train-000001.tar: missing: not there, but its index lists it",
+            "davis-train-000002.idx.part: leftover: an interrupted run left it; it can be removed",
+        ]
+
+    def test_json_holds_each_problem(self, folder, tmp_path):
+        (tmp_path / "davis-train-000001.tar").unlink()
+        whole, broken = json.loads(run("verify", folder, "--json", code=1))
+        assert whole == {"place": f"{folder}/coco-val.index.json", "whole": True, "problems": []}
+        assert broken["whole"] is False
+        assert broken["problems"] == [
+            {
+                "shard": "davis-train-000001.tar",
+                "kind": "missing",
+                "message": "not there, but its index lists it",
+            }
+        ]
+
+    def test_a_damaged_index_is_a_problem_and_the_other_sets_are_checked(self, folder, tmp_path):
+        (tmp_path / "coco-val.index.json").write_text("{")
+        lines = run("verify", folder, code=1).splitlines()
+        assert lines[0].startswith("coco-val.index.json: index: ")
+        assert lines[1] == "davis-train: whole, 6 samples in 3 shards"
+
+
+class TestStats:
+    def test_classes_settings_outcomes_and_notes_are_shown(self, folder):
+        assert run("stats", f"{folder}/davis-train").splitlines() == [
+            "davis-train: 6 samples, 3 sequences, 3 shards, 41.0 kB",
+            " id  class       pixels     share  frames",
+            "  0  background      80  72.7273%       5",
+            "  1  person          30  27.2727%       5",
+            "255  ignore          10         -       5",
+            "settings: remap coco",
+            "outcomes: left-out 2, ok 6",
+            "note: a note",
+        ]
+
+    def test_json_holds_everything(self, folder):
+        (stats,) = json.loads(run("stats", f"{folder}/davis-train", "--json"))
+        assert stats["num_samples"] == 6
+        assert stats["settings"] == {"remap": "coco"}
+        assert stats["outcomes"] == {"ok": 6, "left-out": 2}
+        assert stats["notes"] == ["a note"]
+        assert stats["class_stats"][1] == {
+            "id": 1,
+            "name": "person",
+            "num_pixels": 30,
+            "share": pytest.approx(30 / 110),
+            "num_frames": 5,
+        }
+
+    def test_several_sets_are_apart(self, folder):
+        assert "\n\ndavis-train: 6 samples" in run("stats", folder)
+
+
+class TestShow:
+    def test_the_sheet_of_one_set_has_the_given_name(self, folder, tmp_path):
+        out = tmp_path / "new" / "s.png"
+        printed = run("show", f"{folder}/davis-train", "--out", out, "--columns", 2)
+        assert printed.strip() == str(out)
+        with Image.open(out) as sheet:
+            assert sheet.width == 24 + 2 * 240 + 14 + 24
+
+    def test_several_sets_have_a_sheet_each(self, folder, tmp_path):
+        printed = run("show", folder, "--out", tmp_path / "s.png", "--samples", 1)
+        names = ["s-coco-val.png", "s-davis-train.png"]
+        assert printed.splitlines() == [str(tmp_path / name) for name in names]
+        assert all((tmp_path / name).is_file() for name in names)
+
+    def test_another_kind_of_picture_is_refused(self, folder, tmp_path):
+        with pytest.raises(UsageError, match=r"written as PNG; give a name that ends in \.png"):
+            run("show", folder, "--out", tmp_path / "s.jpg")
+
+
+def test_a_terminal_gets_a_drawn_table(folder, monkeypatch, capsys):
+    from vsda.cli import table
+
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    table.print_table([table.Column("set"), table.Column("size", is_number=True)], [["a", "1"]])
+    drawn = capsys.readouterr().out
+    assert "set" in drawn
+    assert "─" in drawn
