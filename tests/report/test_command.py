@@ -1,0 +1,63 @@
+import json
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from tests.report.make_runs import evaluation, judge, make_run
+from vsda.cli.report import report
+from vsda.errors import RunError, UsageError
+
+
+@pytest.fixture
+def command():
+    app = typer.Typer()
+    app.command()(report)
+
+    def run(*arguments):
+        return CliRunner().invoke(app, [str(word) for word in arguments], catch_exceptions=False)
+
+    return run
+
+
+def test_command_prints_the_page_it_wrote(command, tmp_path):
+    out = tmp_path / "page.html"
+
+    result = command(make_run(tmp_path / "run"), "--out", out, "--title", "Hello")
+
+    assert (result.exit_code, result.stdout.strip()) == (0, str(out))
+    assert "<h1>Hello</h1>" in out.read_text()
+
+
+def test_command_tells_on_stderr_what_is_missing(command, tmp_path):
+    result = command(make_run(tmp_path / "run"), "--out", tmp_path / "page.html")
+
+    assert "left out: A: no evaluation" in result.stderr
+
+
+def test_command_prints_json_when_asked(command, tmp_path):
+    run = judge(make_run(tmp_path / "run"), evaluation())
+    out = tmp_path / "page.html"
+
+    written = json.loads(command(run, "--out", out, "--json").stdout)
+
+    assert written == {
+        "path": str(out),
+        "size_bytes": out.stat().st_size,
+        "runs": [["A", "run"]],
+        "missing": [],
+    }
+
+
+def test_command_refuses_a_folder_as_page(command, tmp_path):
+    with pytest.raises(UsageError, match=r"is a folder; name a file, such as .*/report\.html"):
+        command(make_run(tmp_path / "run"), "--out", tmp_path)
+
+
+def test_command_passes_on_what_is_wrong_with_a_run(command, tmp_path):
+    with pytest.raises(RunError, match=r"recipe\.json, provenance\.json, metrics\.jsonl missing"):
+        command(tmp_path, "--out", tmp_path / "page.html")
+
+
+def test_command_needs_a_run(command):
+    assert command().exit_code == 2
