@@ -21,7 +21,7 @@ def real_samples() -> Path:
 
 @pytest.fixture
 def vsda(tmp_path):
-    """Run the command line in a process of its own, as a user does; returns the finished process."""
+    """Run the command line in a process of its own, as a user does."""
 
     def run(*arguments, code=0, cwd=tmp_path, **environment):
         process = subprocess.run(

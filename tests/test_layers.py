@@ -1,4 +1,4 @@
-"""The rooms of vsda from bottom to top: this list is the architecture, and imports only go up it."""
+"""The rooms of vsda from bottom to top: this list is the architecture; imports only go down."""
 
 import ast
 import subprocess
@@ -91,7 +91,7 @@ def test_the_data_part_runs_where_torch_cannot_be_imported():
         for path in FILES
         if room_of(path) in {*ROOMS_WITHOUT_TORCH, "cli"} and path.name != "__init__.py"
     ]
-    blocked = {name: None for name in HEAVY}
+    blocked = dict.fromkeys(HEAVY)
     code = (
         f"import sys; sys.modules.update({blocked!r})\n"
         "import importlib\n"

@@ -45,7 +45,7 @@ def test_stuffthingmaps_lists_every_value_up_to_181_and_255():
 
 def test_davis_totals_are_those_of_the_dataset():
     sequences = manifests.davis_sequences()
-    frames = {split: 0 for split in ("train", "val")}
+    frames = dict.fromkeys(("train", "val"), 0)
     for row in sequences:
         frames[row.split] += row.num_frames
     assert len(sequences) == 90

@@ -60,7 +60,7 @@ def test_wrong_setting_is_told(tmp_path, override, message):
 def test_file_that_is_not_toml_is_told(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text("steps: 5\n")
-    with pytest.raises(RecipeError, match="mine.toml: not TOML"):
+    with pytest.raises(RecipeError, match=r"mine\.toml: not TOML"):
         load_recipe(TrainRecipe, path)
 
 

@@ -57,7 +57,7 @@ def test_flipped_bit_is_found(tmp_path):
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    with pytest.raises(RunError, match="its SHA-256 is not the one in step-000005.sha256"):
+    with pytest.raises(RunError, match=r"its SHA-256 is not the one in step-000005\.sha256"):
         load_checkpoint(path)
 
 
