@@ -122,16 +122,17 @@ def _plus_plus(tokens: Tensor, num_clusters: int, generator: torch.Generator) ->
     # exponential: no cumulative sum (which CUDA does not repeat exactly) and no check for zeros.
     waits = torch.empty(num_clusters, len(tokens), device=generator.device)
     waits = waits.exponential_(generator=generator).to(tokens.device)
-    seeds = [tokens[waits[0].argmin()]]
-    distances = _square_distances(tokens, seeds[0][None])[:, 0]
+    # Indices keep a dimension: to index with a scalar tensor reads it back to the host.
+    seeds = [tokens[waits[0].argmin(dim=0, keepdim=True)]]
+    distances = _square_distances(tokens, seeds[0])[:, 0]
     for wait in waits[1:]:
         nearest = (wait / distances).topk(min(SEED_CANDIDATES, len(tokens)), largest=False)
         candidates = tokens[nearest.indices]
         lowered = torch.minimum(distances[:, None], _square_distances(tokens, candidates))
-        best = lowered.sum(dim=0).argmin()
+        best = lowered.sum(dim=0).argmin(dim=0, keepdim=True)
         seeds.append(candidates[best])
-        distances = lowered[:, best]
-    return torch.stack(seeds)
+        distances = lowered[:, best][:, 0]
+    return torch.cat(seeds)
 
 
 def _square_distances(tokens: Tensor, centroids: Tensor) -> Tensor:

@@ -49,7 +49,7 @@ class AdversarialTerms:
         """Return all values by name for a log, detached scalars that stay on the device.
 
         `loss` becomes `loss_adversarial`, `cluster_source_share` one entry per cluster
-        (`cluster_source_share_0`, ...). What is None is left out; what could not be measured is nan.
+        (`cluster_source_share_0`, ...). What is None is left out; what was not measured is nan.
         """
         named = {field.name: getattr(self, field.name) for field in fields(self)}
         named["loss_adversarial"] = named.pop("loss").detach()
