@@ -1,6 +1,7 @@
 """`vsda synth`: a small made-up world in the datasets' own layouts."""
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -10,8 +11,11 @@ import typer
 
 def synth(
     out: Annotated[
-        Path, typer.Option(help="Folder to make; it gets coco/ and davis/.", show_default=True)
-    ] = Path("data/synth"),
+        Path | None,
+        typer.Option(
+            help="Folder to make; it gets coco/ and davis/.", show_default="$VSDA_DATA/synth"
+        ),
+    ] = None,
     images: Annotated[int, typer.Option(help="Labelled images to train on.")] = 4000,
     val_images: Annotated[int, typer.Option(help="Labelled images to judge with.")] = 512,
     videos: Annotated[int, typer.Option(help="Videos to train on.")] = 250,
@@ -27,7 +31,12 @@ def synth(
         float, typer.Option(help="How strongly they differ, 0 (like the images) to 1.")
     ] = 1.0,
     seed: Annotated[int, typer.Option(help="Another seed gives another world.")] = 0,
-    workers: Annotated[int, typer.Option(help="Processes; the result does not depend on it.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Processes; the result does not depend on it.", show_default="one per core"
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a made-up world at --out.")
     ] = False,
@@ -45,6 +54,7 @@ def synth(
 
         vsda prepare davis --root world/davis --class-map world/davis/objects.tsv
     """
+    from vsda.engine.local import num_cpus
     from vsda.synth.options import WorldOptions
     from vsda.synth.world import write_world
 
@@ -60,7 +70,9 @@ def synth(
         severity=severity,
         seed=seed,
     )
-    world = write_world(out, options, num_workers=workers, overwrite=overwrite)
+    folder = out or Path(os.environ.get("VSDA_DATA", "data")) / "synth"
+    num_workers = num_cpus() if workers is None else workers
+    world = write_world(folder, options, num_workers=num_workers, overwrite=overwrite)
     if as_json:
         typer.echo(json.dumps(asdict(world), default=str, sort_keys=True))
         return

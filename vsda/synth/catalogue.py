@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vsda.errors import ManifestError
-from vsda.manifests import manifest_path, read_table, stuffthing_values
+from vsda.manifests import BACKGROUND_CLASS, manifest_path, read_table, stuffthing_values
 from vsda.synth.textures import TEXTURES
 from vsda.taxonomy import class_ids
 
@@ -52,11 +52,18 @@ class Part:
 def looks() -> tuple[Look, ...]:
     """Return the classes of the made-up world by COCO id."""
     rows = read_table(
-        manifest_path("synth", "classes"),
-        ("class", "hue_turns", "texture"),
-        lambda cells: Look(cells[0], _coco_id(cells[0]), float(cells[1]), _texture(cells[2])),
+        manifest_path("synth", "classes"), ("class", "hue_turns", "texture"), read_look
     )
     return tuple(sorted(rows, key=lambda row: row.coco_id))
+
+
+def read_look(cells: list[str]) -> Look:
+    """Return the class that a row of classes.tsv describes.
+
+    Raises:
+        ManifestError: COCO has no such class, or there is no such texture.
+    """
+    return Look(cells[0], _coco_id(cells[0]), float(cells[1]), _texture(cells[2]))
 
 
 @cache
@@ -65,13 +72,19 @@ def grounds() -> tuple[Ground, ...]:
     return read_table(
         manifest_path("synth", "backgrounds"),
         ("label", "hue_turns", "saturation", "texture"),
-        lambda cells: Ground(
-            cells[0],
-            _stuff_value(cells[0]),
-            float(cells[1]),
-            float(cells[2]),
-            _texture(cells[3]),
-        ),
+        read_ground,
+    )
+
+
+def read_ground(cells: list[str]) -> Ground:
+    """Return the background that a row of backgrounds.tsv describes.
+
+    Raises:
+        ManifestError: The label is not one of stuff, or there is no such texture.
+    """
+    label, hue_turns, saturation, texture = cells
+    return Ground(
+        label, _stuff_value(label), float(hue_turns), float(saturation), _texture(texture)
     )
 
 
@@ -140,9 +153,11 @@ def _coco_id(name: str) -> int:
 
 
 def _stuff_value(label: str) -> int:
-    values = {row.label: row.value for row in stuffthing_values()}
+    values = {
+        row.label: row.value for row in stuffthing_values() if row.class_name == BACKGROUND_CLASS
+    }
     if label not in values:
-        raise ManifestError(f"{label!r} is not a label of coco/stuffthingmaps.tsv")
+        raise ManifestError(f"{label!r} is not a stuff label of coco/stuffthingmaps.tsv")
     return values[label]
 
 

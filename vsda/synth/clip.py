@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vsda.synth.colour import Display
-from vsda.synth.gaps import IMAGE_STYLE, Style, send, take
+from vsda.synth.gaps import send, take
 from vsda.synth.render import Renderer
 from vsda.synth.scene import Draw, Scene, SceneId, make_scene
+from vsda.synth.styles import IMAGE_STYLE, Style
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -28,99 +28,16 @@ gain there is no brightness slider, it also changes how strong noise and compres
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vsda.errors import ManifestError, UnknownNameError, UsageError, suggest
-from vsda.manifests import manifest_path, read_table
 from vsda.synth.codec import through_h264
 from vsda.synth.colour import Display, Linear, encode
+from vsda.synth.styles import Style
 
 GAIN_SPREAD = 0.15
-BEST_CRF = 12
-WORST_CRF = 51
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Style:
-    """How videos are taken and sent; 0 everywhere is how images are. Units: see the module."""
-
-    framing: float = 0.0
-    shutter_share: float = 0.0
-    blur_px: float = 0.0
-    cast_stops: float = 0.0
-    falloff_stops: float = 0.0
-    gain_stops: float = 0.0
-    noise_shot: float = 0.0
-    noise_read: float = 0.0
-    lowres_factor: float = 1.0
-    h264_crf: int | None = None
-
-    def __post_init__(self) -> None:
-        if not (0 <= self.framing <= 1 and 0 <= self.shutter_share <= 1):
-            raise ManifestError(f"framing and shutter_share must lie in [0, 1]: {self}")
-        if min(self.blur_px, self.noise_shot, self.noise_read) < 0:
-            raise ManifestError(f"blur and noise must not be negative: {self}")
-        if self.lowres_factor < 1:
-            raise ManifestError(f"lowres_factor must be at least 1: {self}")
-        if self.h264_crf is not None and not BEST_CRF <= self.h264_crf <= WORST_CRF:
-            raise ManifestError(f"h264_crf must lie in [{BEST_CRF}, {WORST_CRF}]: {self}")
-
-    def at(self, severity: float) -> "Style":
-        """Return the style `severity` times as strong, severity in [0, 1]."""
-        if not 0 <= severity <= 1:
-            raise UsageError(f"severity must lie in [0, 1], got {severity}")
-        scaled = {
-            field.name: severity * getattr(self, field.name)
-            for field in fields(self)
-            if field.name not in ("lowres_factor", "h264_crf")
-        }
-        crf = self.h264_crf
-        return Style(
-            **scaled,
-            lowres_factor=1 + severity * (self.lowres_factor - 1),
-            h264_crf=None
-            if crf is None or severity == 0
-            else round(BEST_CRF + severity * (crf - BEST_CRF)),
-        )
-
-
-IMAGE_STYLE = Style()
-
-
-@cache
-def styles() -> Mapping[str, Style]:
-    """Return the styles of manifests/synth/styles.tsv at severity 1 by name.
-
-    Raises:
-        ManifestError: An unknown setting, a setting given twice or a value out of range.
-    """
-    table = manifest_path("synth", "styles")
-    rows = read_table(
-        table, ("style", "setting", "value"), lambda cells: (cells[0], *_setting(*cells[1:]))
-    )
-    settings: dict[str, dict[str, float]] = {}
-    for style, setting, value in rows:
-        if setting in settings.setdefault(style, {}):
-            raise ManifestError(f"{table}: {style} has {setting} twice")
-        settings[style][setting] = value
-    return {name: Style(**chosen) for name, chosen in settings.items()}  # type: ignore[arg-type]
-
-
-def style_named(name: str) -> Style:
-    """Return a style at severity 1.
-
-    Raises:
-        UnknownNameError: There is no such style; the message lists them.
-    """
-    if name not in styles():
-        raise UnknownNameError("style", name, styles())
-    return styles()[name]
 
 
 def take(light: Linear, style: Style, rng: np.random.Generator) -> Display:
@@ -137,13 +54,6 @@ def send(frames: Display, style: Style) -> Display:
     if style.h264_crf is not None:
         small = through_h264(small, style.h264_crf)
     return _resized(small, height, width)
-
-
-def _setting(name: str, value: str) -> tuple[str, float]:
-    known = [field.name for field in fields(Style)]
-    if name not in known:
-        raise ManifestError(f"unknown setting {name!r}.{suggest(name, known)}")
-    return name, int(value) if name == "h264_crf" else float(value)
 
 
 def _lens(light: Linear, sigma_px: float) -> Linear:

@@ -14,11 +14,13 @@ holds them gets its final name when all of them are there (vsda/synth/world.py).
 
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from pycocotools import mask as coco_mask
 
@@ -26,55 +28,77 @@ from vsda.manifests import coco_classes
 from vsda.sample import Mask
 from vsda.synth.clip import Clip
 from vsda.synth.colour import Display
-from vsda.synth.scene import Kind, Scene
+from vsda.synth.scene import Kind, Scene, SceneId
 
 JPEG_QUALITY = 95
+STUFFTHINGMAPS = "stuffthingmaps"
+OBJECTS_FILE = "objects.tsv"
 COCO_SPLITS = {Kind.TRAIN_IMAGE: "train2017", Kind.VAL_IMAGE: "val2017"}
 DAVIS_SPLITS = {Kind.TRAIN_VIDEO: "train", Kind.VAL_VIDEO: "val"}
 
 _FIRST_IMAGE_ID = {Kind.TRAIN_IMAGE: 1, Kind.VAL_IMAGE: 500_001}
-_MAX_THINGS_PER_ID = 10  # annotation ids are image id * this + number of the object
+_IDS_PER_IMAGE = 10  # more than a scene has objects
+_OBJECTS_HEADER = """\
+# Made-up videos: the class of every object id of `Annotations`.
+# Columns as in manifests/davis/objects.tsv.
+sequence\tobject_id\tcategory\tclass"""
 
 Json = dict[str, Any]
 
 
-def write_coco_image(root: Path, kind: Kind, index: int, clip: Clip) -> tuple[Json, list[Json]]:
-    """Write the JPEG and the stuff-and-thing map of one image.
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the lists of a layout say of one scene.
 
-    Returns:
-        Its entries in the `images` and `annotations` lists of the instances file.
+    Attributes:
+        images: COCO: its entry among the images.
+        annotations: COCO: its entries among the annotations.
+        objects: DAVIS: its rows of objects.tsv.
     """
-    image_id = _FIRST_IMAGE_ID[kind] + index
+
+    images: tuple[Json, ...] = ()
+    annotations: tuple[Json, ...] = ()
+    objects: tuple[str, ...] = ()
+
+
+def make_folders(coco: Path, davis: Path) -> None:
+    """Make the folders that hold files of all scenes."""
+    for split in COCO_SPLITS.values():
+        (coco / split).mkdir(parents=True)
+        (coco / STUFFTHINGMAPS / split).mkdir(parents=True)
+    (coco / "annotations").mkdir()
+    (davis / "ImageSets" / "2017").mkdir(parents=True)
+
+
+def write_coco_image(root: Path, clip: Clip) -> Record:
+    """Write the JPEG and the stuff-and-thing map of one image."""
+    scene_id, split = clip.scene.scene_id, COCO_SPLITS[clip.scene.scene_id.kind]
+    image_id = _FIRST_IMAGE_ID[scene_id.kind] + scene_id.index
     stem = f"{image_id:012d}"
     frame, objects = clip.frames[0], clip.objects[0]
-    (root / COCO_SPLITS[kind] / f"{stem}.jpg").write_bytes(encode_jpeg(frame))
-    maps = root / "stuffthingmaps" / COCO_SPLITS[kind]
-    (maps / f"{stem}.png").write_bytes(encode_png(stuff_and_things(clip.scene, objects)))
+    (root / split / f"{stem}.jpg").write_bytes(encode_jpeg(frame))
+    labels = encode_png(stuff_and_things(clip.scene, objects))
+    (root / STUFFTHINGMAPS / split / f"{stem}.png").write_bytes(labels)
     height, width = objects.shape
-    entry = {"id": image_id, "file_name": f"{stem}.jpg", "height": height, "width": width}
-    return entry, _annotations(clip.scene, objects, image_id)
+    image = {"id": image_id, "file_name": f"{stem}.jpg", "height": height, "width": width}
+    return Record(images=(image,), annotations=_annotations(clip.scene, objects, image_id))
 
 
-def write_coco_instances(
-    root: Path, kind: Kind, entries: Iterable[tuple[Json, list[Json]]]
-) -> None:
-    """Write the instances file of a split from what `write_coco_image` returned."""
-    images, annotations = [], []
-    for image, objects in entries:
-        images.append(image)
-        annotations += objects
+def write_coco_instances(root: Path, records: Mapping[Kind, Iterable[Record]]) -> None:
+    """Write the instances file of each split."""
     categories = [
         {"id": row.id, "name": row.name, "supercategory": row.supercategory}
         for row in coco_classes()
     ]
-    content = {
-        "info": {"description": "made-up world of vsda, in the layout of COCO 2017"},
-        "images": images,
-        "annotations": annotations,
-        "categories": categories,
-    }
-    place = root / "annotations" / f"instances_{COCO_SPLITS[kind]}.json"
-    place.write_text(json.dumps(content, sort_keys=True), encoding="utf-8")
+    for kind, split in COCO_SPLITS.items():
+        content = {
+            "info": {"description": "made-up world of vsda, in the layout of COCO 2017"},
+            "images": [image for record in records[kind] for image in record.images],
+            "annotations": [row for record in records[kind] for row in record.annotations],
+            "categories": categories,
+        }
+        place = root / "annotations" / f"instances_{split}.json"
+        place.write_text(json.dumps(content, sort_keys=True), encoding="utf-8")
 
 
 def stuff_and_things(scene: Scene, objects: Mask) -> Mask:
@@ -83,9 +107,9 @@ def stuff_and_things(scene: Scene, objects: Mask) -> Mask:
     return np.array(values, dtype=np.uint8)[objects]
 
 
-def write_davis_sequence(root: Path, kind: Kind, index: int, clip: Clip) -> str:
-    """Write the frames and palette masks of one video; return its rows of objects.tsv."""
-    sequence = sequence_name(kind, index)
+def write_davis_sequence(root: Path, clip: Clip) -> Record:
+    """Write the frames and palette masks of one video."""
+    sequence = sequence_name(clip.scene.scene_id)
     images, masks = (root / part / "480p" / sequence for part in ("JPEGImages", "Annotations"))
     images.mkdir(parents=True)
     masks.mkdir(parents=True)
@@ -93,30 +117,23 @@ def write_davis_sequence(root: Path, kind: Kind, index: int, clip: Clip) -> str:
         (images / f"{number:05d}.jpg").write_bytes(encode_jpeg(frame))
         (masks / f"{number:05d}.png").write_bytes(encode_png(objects, palette=_palette()))
     names = [thing.look.name for thing in clip.scene.things]
-    return "".join(
-        f"{sequence}\t{number}\t{name}\t{name}\n" for number, name in enumerate(names, start=1)
-    )
+    rows = (f"{sequence}\t{number}\t{name}\t{name}" for number, name in enumerate(names, start=1))
+    return Record(objects=tuple(rows))
 
 
-def write_davis_lists(root: Path, rows: dict[Kind, list[str]]) -> None:
-    """Write the lists of sequences and objects.tsv from what `write_davis_sequence` returned."""
-    lists = root / "ImageSets" / "2017"
-    lists.mkdir(parents=True)
+def write_davis_lists(root: Path, records: Mapping[Kind, Sequence[Record]]) -> None:
+    """Write the lists of sequences, and objects.tsv beside them."""
+    rows = [_OBJECTS_HEADER]
     for kind, split in DAVIS_SPLITS.items():
-        names = [sequence_name(kind, index) for index in range(len(rows[kind]))]
-        (lists / f"{split}.txt").write_text("".join(f"{name}\n" for name in names))
-    header = (
-        "# Made-up videos: the class of every object id of `Annotations`.\n"
-        "# Columns as in manifests/davis/objects.tsv.\n"
-        "sequence\tobject_id\tcategory\tclass\n"
-    )
-    table = header + "".join(row for kind in DAVIS_SPLITS for row in rows[kind])
-    (root / "objects.tsv").write_text(table, encoding="utf-8")
+        rows += [row for record in records[kind] for row in record.objects]
+        names = [record.objects[0].partition("\t")[0] for record in records[kind]]
+        _write_lines(root / "ImageSets" / "2017" / f"{split}.txt", names)
+    _write_lines(root / OBJECTS_FILE, rows)
 
 
-def sequence_name(kind: Kind, index: int) -> str:
+def sequence_name(scene_id: SceneId) -> str:
     """Return the name of a made-up video, such as `synth-val-00007`."""
-    return f"synth-{DAVIS_SPLITS[kind]}-{index:05d}"
+    return f"synth-{DAVIS_SPLITS[scene_id.kind]}-{scene_id.index:05d}"
 
 
 def encode_jpeg(frame: Display) -> bytes:
@@ -136,27 +153,19 @@ def encode_png(mask: Mask, palette: bytes | None = None) -> bytes:
     return data.getvalue()
 
 
-def _annotations(scene: Scene, objects: Mask, image_id: int) -> list[Json]:
+def _annotations(scene: Scene, objects: Mask, image_id: int) -> tuple[Json, ...]:
     found = []
     for number, thing in enumerate(scene.things, start=1):
         inside = objects == number
         if inside.any():
-            annotation_id = image_id * _MAX_THINGS_PER_ID + number
-            found.append(
-                {
-                    "id": annotation_id,
-                    "image_id": image_id,
-                    "category_id": thing.look.coco_id,
-                    "iscrowd": 0,
-                }
-                | _region(inside.astype(np.uint8))
-            )
-    return found
+            row = {"id": image_id * _IDS_PER_IMAGE + number, "image_id": image_id, "iscrowd": 0}
+            found.append(row | {"category_id": thing.look.coco_id} | _region(inside))
+    return tuple(found)
 
 
-def _region(inside: Mask) -> Json:
+def _region(inside: NDArray[np.bool_]) -> Json:
     """Return area, bounding box and run lengths; polygons could not hold a wheel's hole."""
-    encoded = coco_mask.encode(np.asfortranarray(inside))
+    encoded = coco_mask.encode(np.asfortranarray(inside, dtype=np.uint8))
     return {
         "area": int(inside.sum()),
         "bbox": [float(side) for side in coco_mask.toBbox(encoded)],
@@ -176,3 +185,7 @@ def _palette() -> bytes:
     channels = np.arange(3)[None, :]
     colours = sum(((ids >> (3 * bit + channels)) & 1) << (7 - bit) for bit in range(3))
     return np.asarray(colours, dtype=np.uint8).tobytes()
+
+
+def _write_lines(place: Path, lines: Iterable[str]) -> None:
+    place.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

@@ -68,7 +68,9 @@ class Renderer:
         for instant in instants:
             light += self._canvas(sprites, time, instant)
         light *= np.float32(2.0**self.scene.exposure_stops / len(instants))
-        return Picture(light=_shrink(light), objects=_mask(self._owners(sprites), len(sprites)))
+        return Picture(
+            light=_shrink(light), objects=object_mask(self._owners(sprites), len(sprites))
+        )
 
     def _canvas(self, sprites: list[_Sprite], time: float, instant: float) -> Linear:
         row, column = (
@@ -192,7 +194,12 @@ def _shrink(light: Linear) -> Linear:
     )
 
 
-def _mask(owners: Mask, num_things: int) -> Mask:
+def object_mask(owners: Mask, num_things: int) -> Mask:
+    """Return which object a pixel belongs to, (H, W), from the objects of its samples (2H, 2W).
+
+    The object that fills at least half of the samples; of two, the one with the higher number,
+    which is nearer; 0 where no object does.
+    """
     samples = np.stack([owners[row::2, column::2] for row in (0, 1) for column in (0, 1)])
     objects = np.zeros(samples.shape[1:], dtype=np.uint8)
     for number in range(1, num_things + 1):

@@ -111,7 +111,8 @@ def make_scene(scene_id: SceneId, framing: float = 0.0) -> Scene:
     """Return the scene with this identity.
 
     Framing 0 is a photographer's: objects large and in the middle. Framing 1 is that of a passing
-    camera: objects anywhere, cut by the border, up to 35 % smaller.
+    camera: objects anywhere, cut by the border, up to 35 % smaller. Between them it is the chance
+    of each object to lie anywhere, and the share of that 35 %.
     """
     rng = scene_id.generator(Draw.SCENE)
     num_things = int(rng.integers(1, MAX_THINGS + 1))
@@ -139,7 +140,8 @@ def _poses(
 ) -> list[tuple[tuple[float, float], float]]:
     composed = _composed_centres(rng, num_things)
     passing = _passing_centres(rng, num_things)
-    centres = composed + framing * (passing - composed)
+    is_passing = rng.random(num_things) < framing
+    centres = np.where(is_passing[:, None], passing, composed)
     sizes = rng.uniform(0.21, 0.30, num_things) * (1.25 if num_things == 1 else 1.0)
     sizes *= 1 - 0.35 * framing * rng.random(num_things)
     return [

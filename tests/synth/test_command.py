@@ -1,0 +1,41 @@
+import json
+
+
+from vsda.shards.index import load_index
+from vsda.synth.styles import styles
+
+FEW = [
+    *("--images", 5, "--val-images", 2, "--videos", 2, "--frames", 2),
+    *("--val-videos", 2, "--val-frames", 2),
+]
+
+
+def test_a_world_becomes_shards_by_the_commands_of_real_datasets(vsda, tmp_path):
+    made = json.loads(vsda("synth", "--out", "world", *FEW, "--workers", 2, "--json").stdout)
+    assert (made["num_images"], made["num_video_frames"]) == (7, 8)
+    shards = ("--out", "s", "--workers", 1)
+    vsda("prepare", "coco", "--root", "world/coco", "--labels", "stuffthingmaps", *shards)
+    vsda("prepare", "davis", "--root", "world/davis", "--class-map", made["class_map"], *shards)
+    sizes = {
+        name: load_index(str(tmp_path / "s" / f"{name}.index.json")).num_samples
+        for name in ("coco-train", "coco-val", "davis-train", "davis-val")
+    }
+    assert sizes == {"coco-train": 5, "coco-val": 2, "davis-train": 4, "davis-val": 4}
+
+
+def test_a_world_goes_to_the_data_folder_by_default(vsda, tmp_path):
+    process = vsda("synth", *FEW, "--workers", 1, VSDA_DATA=str(tmp_path / "data"))
+    assert (tmp_path / "data" / "synth" / "world.json").is_file()
+    assert "7 images in" in process.stdout
+    assert "8 video frames in" in process.stdout
+
+
+def test_a_wrong_option_is_one_line_and_exit_code_2(vsda):
+    process = vsda("synth", "--out", "world", "--size-px", 65, code=2)
+    assert process.stderr.count("\n") == 1
+    assert "size_px: expected an even number from 32 to 1024, got 65" in process.stderr
+
+
+def test_the_help_names_every_style(vsda):
+    text = vsda("synth", "--help").stdout
+    assert all(name in text for name in styles())

@@ -1,0 +1,92 @@
+import dataclasses
+import hashlib
+import json
+
+import pytest
+
+from vsda.errors import UnknownNameError, UsageError
+from vsda.synth.options import WorldOptions
+from vsda.synth.world import write_world
+
+
+def digests(folder):
+    """The hash of every file below a folder by its relative name."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_the_number_of_workers_changes_no_byte(tmp_path, world, small_options):
+    write_world(tmp_path / "other", small_options, num_workers=3)
+    made = digests(tmp_path / "other")
+    assert len(made) == 2 * 8 + 2 * 13 + 2 + 2 + 1 + 1
+    assert made == digests(world.coco_root.parent)
+
+
+def test_another_seed_gives_another_world(tmp_path, world, small_options):
+    other = write_world(tmp_path / "other", dataclasses.replace(small_options, seed=1))
+    one, two = digests(world.coco_root / "train2017"), digests(other.coco_root / "train2017")
+    assert one.keys() == two.keys()
+    assert not set(one.values()) & set(two.values())
+
+
+def test_more_scenes_leave_the_first_ones_as_they_are(tmp_path, world, small_options):
+    more = dataclasses.replace(small_options, num_images=9, num_videos=4)
+    larger = digests(write_world(tmp_path / "other", more).coco_root.parent)
+    for name, digest in digests(world.coco_root.parent).items():
+        if name.endswith((".jpg", ".png")):
+            assert larger[name] == digest
+
+
+def test_a_style_changes_the_videos_and_not_the_images(tmp_path, world, small_options):
+    other = write_world(tmp_path / "other", dataclasses.replace(small_options, style="light"))
+    assert digests(other.coco_root) == digests(world.coco_root)
+    assert not set(digests(other.davis_root / "JPEGImages").values()) & set(
+        digests(world.davis_root / "JPEGImages").values()
+    )
+
+
+def test_no_two_frames_of_a_world_are_alike(world):
+    pictures = [
+        digest for name, digest in digests(world.coco_root.parent).items() if name.endswith(".jpg")
+    ]
+    assert len(pictures) == len(set(pictures)) == 8 + 13
+
+
+def test_the_world_says_what_it_is_and_how_much_it_holds(world, small_options):
+    content = json.loads((world.coco_root.parent / "world.json").read_text())
+    assert WorldOptions(**content) == small_options
+    assert (world.num_images, world.num_video_frames) == (8, 13)
+
+
+def test_an_unknown_style_leaves_nothing(tmp_path, small_options):
+    with pytest.raises(UnknownNameError, match="unknown style 'dusk'"):
+        write_world(tmp_path / "out", dataclasses.replace(small_options, style="dusk"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_workers_are_refused(tmp_path, small_options):
+    with pytest.raises(UsageError, match="workers: expected at least 1, got 0"):
+        write_world(tmp_path / "out", small_options, num_workers=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"num_images": 0}, "num_images: expected at least 1, got 0"),
+        ({"num_val_images": -1}, "num_val_images: expected at least 1, got -1"),
+        ({"num_videos": 0}, "num_videos: expected at least 1"),
+        ({"num_val_videos": 0}, "num_val_videos: expected at least 1"),
+        ({"num_frames": 0}, "num_frames: expected 1 to 100, got 0"),
+        ({"num_val_frames": 101}, "num_val_frames: expected 1 to 100, got 101"),
+        ({"size_px": 63}, "size_px: expected an even number from 32 to 1024, got 63"),
+        ({"size_px": 16}, "size_px: expected an even number"),
+        ({"severity": 1.5}, "severity: expected 0 to 1, got 1.5"),
+        ({"seed": -1}, "seed: expected at least 0, got -1"),
+    ],
+)
+def test_options_out_of_range_are_refused(change, message):
+    with pytest.raises(UsageError, match=message):
+        WorldOptions(**change)
