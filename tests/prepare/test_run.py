@@ -1,0 +1,316 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.fake_worlds import (
+    coco_tree,
+    davis_of_many_shards,
+    mask_png,
+    small_coco,
+    small_davis,
+    snapshot,
+    values,
+    write,
+)
+from vsda.errors import DatasetError, Outcome, ShardError, UnknownNameError, UsageError, VsdaError
+from vsda.prepare import PrepareOptions, prepare
+from vsda.shards.index import load_index, open_set
+from vsda.shards.verify import verify
+from vsda.storage import exclusive
+
+
+@pytest.fixture
+def tree(tmp_path):
+    return small_davis(tmp_path / "davis")
+
+
+@pytest.fixture
+def options(tree, tmp_path):
+    return {"root": tree.root, "out": tmp_path / "out", "num_workers": 1}
+
+
+def run(options, dataset="davis", **more):
+    return prepare(dataset, PrepareOptions(**options | more))
+
+
+def rows(path):
+    return [json.loads(line) for line in Path(path).read_text().splitlines()]
+
+
+def test_both_splits_become_a_set_each(options):
+    train, val = run(options)
+    assert (train.name, train.num_samples, train.num_sequences) == ("davis-train", 5, 2)
+    assert (val.name, val.num_samples, val.num_sequences) == ("davis-val", 2, 1)
+    assert train.outcomes == {"ok": 5, "left-out": 2}
+    assert train.class_frames == {"person": 5, "bicycle": 2}
+    assert not train.up_to_date
+    assert sorted(path.name for path in options["out"].iterdir()) == [
+        f"{name}{suffix}"
+        for name in ("davis-train", "davis-val")
+        for suffix in ("-000000.idx", "-000000.tar", ".index.json", ".report.jsonl")
+    ]
+
+
+def test_the_sets_are_whole(options):
+    for report in run(options):
+        assert verify(open_set(str(report.index))) == []
+
+
+def test_the_index_records_what_made_the_set(options):
+    (report,) = run(options, split="train", outside="ignore", classes="person,dog", shard_mb=7)
+    index = load_index(str(report.index))
+    assert (index.name, index.dataset, index.split) == ("davis-train", "davis", "train")
+    assert {name: index.settings[name] for name in ("remap", "classes", "outside")} == {
+        "remap": "coco",
+        "classes": ["person", "dog"],
+        "outside": "ignore",
+    }
+    assert index.settings["shard_mb"] == 7
+    assert index.settings["resolution"] == "480p"
+    assert index.settings["class_map"] == "manifest"
+    assert index.outcomes == {"ok": 5, "left-out": 2}
+    assert "left out, no object of a chosen class: bear" in index.notes
+
+
+def test_a_copy_of_the_dataset_elsewhere_gives_the_same_bytes(options, tmp_path):
+    run(options)
+    other = small_davis(tmp_path / "elsewhere" / "DAVIS")
+    run(options, root=other.root.parent, out=tmp_path / "other")
+    assert snapshot(tmp_path / "other") == snapshot(options["out"])
+
+
+@pytest.mark.parametrize("num_workers", [2, 3])
+def test_the_number_of_workers_changes_no_byte(tmp_path, num_workers):
+    options = {
+        "root": davis_of_many_shards(tmp_path / "davis").root,
+        "shard_mb": 1,
+        "split": "train",
+    }
+    run(options, out=tmp_path / "one", num_workers=1)
+    run(options, out=tmp_path / "many", num_workers=num_workers)
+    files = snapshot(tmp_path / "one")
+    assert sum(name.endswith(".tar") for name in files) == 5
+    assert snapshot(tmp_path / "many") == files
+
+
+def test_failures_are_counted_listed_in_order_and_do_not_stop_the_others(options, tree):
+    write(tree.image("lucia", 2), tree.image("lucia", 2).read_bytes()[:100])
+    write(tree.mask("bmx-bumps", 1), mask_png(values(0, 1, width_px=9)))
+    tree.mask("lucia", 0).unlink()
+    (report,) = run(options, split="train")
+    assert report.outcomes == {
+        "left-out": 2,
+        "missing": 1,
+        "ok": 2,
+        "size-mismatch": 1,
+        "unreadable": 1,
+    }
+    assert report.num_failed == 3
+    found = rows(options["out"] / "davis-train.report.jsonl")
+    assert [(row["key"], row["outcome"], row["items"]) for row in found] == [
+        ("davis/bmx-bumps/00001", "size-mismatch", 1),
+        ("davis/lucia/00000", "missing", 1),
+        ("davis/lucia/00002", "unreadable", 1),
+    ]
+    assert [row["message"] for row in found] == [row.message for row in report.failures]
+    assert load_index(str(report.index)).outcomes == report.outcomes
+
+
+def test_messages_do_not_depend_on_where_the_dataset_lies(options, tree, tmp_path):
+    write(tree.image("lucia", 2), b"broken")
+    (report,) = run(options, split="train")
+    assert str(tmp_path) not in report.failures[0].message
+
+
+def test_an_unknown_sequence_counts_with_all_its_frames_and_has_one_row(options, tree):
+    tree.add("mystery", num_frames=4).list("train", ["lucia", "mystery"])
+    (report,) = run(options, split="train")
+    assert report.outcomes == {"ok": 3, "unknown-id": 4}
+    assert len(report.failures) == 1
+    assert report.failures[0].outcome == Outcome.UNKNOWN_ID
+
+
+def test_a_second_run_finds_the_set_up_to_date(options):
+    run(options)
+    before = {path: path.stat().st_mtime_ns for path in options["out"].iterdir()}
+    reports = run(options)
+    assert all(report.up_to_date for report in reports)
+    assert {path: path.stat().st_mtime_ns for path in options["out"].iterdir()} == before
+
+
+def test_an_up_to_date_set_still_tells_its_failures(options, tree):
+    write(tree.image("lucia", 2), b"broken")
+    (first,) = run(options, split="train")
+    (second,) = run(options, split="train")
+    assert second.up_to_date
+    assert second.failures == first.failures
+    assert second.outcomes == first.outcomes
+
+
+def test_a_set_that_lost_a_file_is_made_again(options):
+    run(options, split="train")
+    before = snapshot(options["out"])
+    (options["out"] / "davis-train-000000.idx").unlink()
+    (report,) = run(options, split="train")
+    assert not report.up_to_date
+    assert snapshot(options["out"]) == before
+
+
+def test_overwrite_with_the_same_settings_gives_the_same_bytes(options):
+    run(options)
+    before = snapshot(options["out"])
+    assert not any(report.up_to_date for report in run(options, overwrite=True))
+    assert snapshot(options["out"]) == before
+
+
+def test_a_set_of_other_settings_is_kept_and_the_difference_is_told(options):
+    run(options)
+    before = snapshot(options["out"])
+    with pytest.raises(ShardError) as caught:
+        run(options, classes="person", shard_mb=9)
+    message = str(caught.value)
+    assert "davis-train.index.json: this set was made otherwise: classes was person," in message
+    assert ", is person, shard_mb was 256, is 9; give --overwrite to replace it" in message
+    assert snapshot(options["out"]) == before
+
+
+def test_a_set_of_other_files_is_kept_and_the_difference_is_told(options, tree):
+    run(options)
+    tree.add("lucia", num_frames=4)
+    with pytest.raises(ShardError, match="the files below --root have other names or sizes now"):
+        run(options)
+
+
+def test_all_sets_are_checked_before_one_is_written(options):
+    run(options, split="val", classes="person,car")
+    with pytest.raises(ShardError, match="davis-val"):
+        run(options, split="all")
+    assert not (options["out"] / "davis-train.index.json").exists()
+
+
+def test_overwrite_replaces_a_set_and_leaves_none_of_its_shards(tmp_path):
+    options = {
+        "root": davis_of_many_shards(tmp_path / "davis").root,
+        "num_workers": 1,
+        "split": "train",
+    }
+    run(options, out=tmp_path / "fresh", shard_mb=2)
+    run(options, out=tmp_path / "out", shard_mb=1)
+    other = write(tmp_path / "out" / "davis-train-small-000007.tar", b"of another set")
+    run(options, out=tmp_path / "out", shard_mb=2, overwrite=True)
+    assert other.exists()
+    other.unlink()
+    assert snapshot(tmp_path / "out") == snapshot(tmp_path / "fresh")
+
+
+def test_a_damaged_index_is_told_and_overwrite_mends_it(options):
+    (report,) = run(options, split="train")
+    before = snapshot(options["out"])
+    report.index.write_bytes(report.index.read_bytes()[:-20])
+    with pytest.raises(ShardError, match=r"davis-train\.index\.json: not a shard index"):
+        run(options, split="train")
+    run(options, split="train", overwrite=True)
+    assert snapshot(options["out"]) == before
+
+
+def test_nothing_to_write_publishes_no_set_and_keeps_the_old_one(options, tree):
+    run(options, split="val")
+    before = snapshot(options["out"])
+    for frame in (0, 1):
+        write(tree.image("car-shadow", frame), b"broken")
+    (report,) = run(options, split="val", overwrite=True)
+    assert report.index is None
+    assert report.outcomes == {"left-out": 2, "unreadable": 2}
+    assert snapshot(options["out"]) == before
+
+
+def test_a_split_whose_every_sequence_is_left_out_publishes_no_set(options):
+    train, val = run(options, classes="bicycle")
+    assert train.index is not None
+    assert (val.index, val.num_failed, val.outcomes) == (None, 0, {"left-out": 4})
+    assert not any("davis-val" in path.name for path in options["out"].iterdir())
+
+
+def test_shards_are_numbered_without_gaps_where_tasks_have_nothing_to_write(tmp_path):
+    stuff, person = values(156), values(0)
+    coco_tree(tmp_path / "coco", {"train": {"1": stuff, "2": person, "3": stuff, "4": person}})
+    for image in (tmp_path / "coco" / "train2017").iterdir():
+        image.write_bytes(image.read_bytes() + bytes(900_000))
+    options = {"root": tmp_path / "coco", "out": tmp_path / "out", "shard_mb": 1}
+    (report,) = run(options, "coco", split="train", num_workers=1)
+    shards = load_index(str(report.index)).shards
+    assert [shard.url for shard in shards] == ["coco-train-000000.tar", "coco-train-000001.tar"]
+    assert verify(open_set(str(report.index))) == []
+
+
+def test_coco_becomes_samples_without_object_ids(tmp_path):
+    options = {"root": small_coco(tmp_path / "coco"), "out": tmp_path / "out", "num_workers": 1}
+    train, val = run(options, "coco")
+    assert (train.num_samples, train.class_frames) == (1, {"person": 1, "dog": 1})
+    assert train.outcomes == {"ok": 1, "left-out": 2}
+    assert train.notes == ("1 of 4 images have no label map and are not written",)
+    assert (val.num_samples, val.num_sequences) == (1, 0)
+
+
+def test_a_second_writer_is_refused(options):
+    with (
+        exclusive(options["out"] / ".davis-train.lock"),
+        pytest.raises(VsdaError, match="another process is writing here"),
+    ):
+        run(options)
+
+
+def test_what_an_older_run_of_other_settings_staged_is_not_used(options, tmp_path):
+    write(options["out"] / ".davis-train.part" / "settings.json", b"{}")
+    write(options["out"] / ".davis-train.part" / "task-000000.result.json", b"not to be read")
+    run(options, split="train")
+    run(options, split="train", out=tmp_path / "fresh")
+    assert snapshot(options["out"]) == snapshot(tmp_path / "fresh")
+
+
+def test_a_staged_tar_of_another_size_than_its_result_says_is_made_again(tmp_path):
+    from vsda.prepare.job import make_jobs
+    from vsda.prepare.staging import finished, open_staging
+    from vsda.prepare.task import run_task
+
+    options = {
+        "root": davis_of_many_shards(tmp_path / "davis").root,
+        "shard_mb": 1,
+        "split": "train",
+    }
+    (job,) = make_jobs("davis", PrepareOptions(**options, out=tmp_path / "out"))
+    open_staging(job.staging, job.settings)
+    result = run_task(job.tasks[0])
+    assert finished(job.tasks[0]) == result
+    assert finished(job.tasks[1]) is None
+    job.tasks[0].tar.write_bytes(b"cut")
+    assert finished(job.tasks[0]) is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ({"split": "test"}, UnknownNameError, "unknown --split 'test'"),
+        ({"shard_mb": 0}, UsageError, "--shard-mb must be at least 1, got 0"),
+        ({"num_workers": 0}, UsageError, "--workers must be at least 1, got 0"),
+        ({"out": Path("s3://bucket/x")}, UsageError, "shards are written to a local folder"),
+        ({"classes": "persn"}, UnknownNameError, "unknown class 'persn'. Did you mean 'person'"),
+        ({"root": Path("nowhere")}, DatasetError, "nowhere: no DAVIS here"),
+    ],
+)
+def test_wrong_options_are_told_before_anything_is_written(options, wrong, error, message):
+    with pytest.raises(error, match=message):
+        run(options, **wrong)
+    assert not options["out"].exists()
+
+
+def test_a_file_in_the_place_of_the_output_folder_is_told(options):
+    write(options["out"], b"")
+    with pytest.raises(UsageError, match="a file is in the way; give a folder"):
+        run(options)
+
+
+def test_an_unknown_dataset_is_told(options):
+    with pytest.raises(UnknownNameError, match="unknown dataset 'davsi'"):
+        run(options, "davsi")
