@@ -99,7 +99,7 @@ def test_set_without_labels_is_refused(world, tmp_path):
 def test_set_prepared_without_a_class_of_the_run_is_refused(world, tmp_path):
     run_dir, _, _ = world
     samples = [make_sample(0, size_px=32, sequence=None)]
-    fewer = make_set(tmp_path, "fewer", samples, class_ids=[1])
+    fewer = make_set(tmp_path, "fewer", samples, classes=["person"])
     with pytest.raises(RecipeError, match=r"prepared without \['dog'\]"):
         evaluate(run_dir, fewer, EvaluationOptions())
 

@@ -190,7 +190,7 @@ def test_class_that_was_prepared_away_is_told(tmp_path):
     from tests.made_sets import make_sample, make_set
 
     samples = [make_sample(i, size_px=32, sequence=None) for i in range(2)]
-    make_set(tmp_path, "images", samples, class_ids=[1], outside="background")
+    make_set(tmp_path, "images", samples, classes=["person"], outside="background")
     with pytest.raises(
         RecipeError, match=r"prepared without \['dog'\], whose pixels are background"
     ):

@@ -89,14 +89,10 @@ def check_labels(shard_set: ShardSet, classes: ClassSet) -> None:
     index = shard_set.index
     if not index.class_pixels:
         raise ShardError(f"{shard_set.folder}/{index.name}: has no seg.png; prepare --remap coco")
-    kept = index.settings.get("class_ids")
-    if kept is None:
+    kept = index.settings.get("classes")
+    if kept is None:  # not made by `vsda prepare`: nothing is known of what was left out
         return
-    lost = [
-        name
-        for class_id, name in zip(classes.ids, classes.names, strict=True)
-        if class_id not in kept
-    ]
+    lost = [name for name in classes.names if name not in kept]
     if lost:
         raise RecipeError(
             f"{shard_set.folder}/{index.name}: was prepared without {lost}, whose pixels are "

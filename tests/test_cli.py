@@ -1,0 +1,66 @@
+"""The command line as a user meets it: speed of help, errors as one line, exit codes."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.made_sets import make_images, make_videos
+
+
+def test_help_is_quick_and_needs_no_torch(vsda):
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        assert "prepare" in vsda("--help").stdout
+        seconds.append(time.perf_counter() - start)
+    # The figure to keep is 0.5 s on an idle machine; a loaded one gets room.
+    assert min(seconds) < 1.5
+    code = "import sys, vsda.cli.app; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_mistake_is_one_line_without_a_traceback(vsda, tmp_path):
+    process = vsda("train", "swin-pach", code=2)
+    assert process.stderr.startswith("vsda: unknown train recipe 'swin-pach'. Did you mean")
+    assert process.stderr.count("\n") == 1
+
+
+def test_setting_with_a_typing_error_is_a_usage_error(vsda):
+    process = vsda("train", "swin-patch", "--set", "stepz=3", code=2)
+    assert "Did you mean 'steps'" in process.stderr
+
+
+@pytest.mark.parametrize("command", [("train", "swin-images"), ("prepare", "davis")])
+def test_plain_words_without_data_say_what_to_do(vsda, command):
+    process = vsda(*command, code=1)
+    assert "data" in process.stderr
+    assert "Traceback" not in process.stderr
+
+
+def test_recipes_are_listed_and_shown_complete(vsda):
+    assert "swin-patch-clustered" in vsda("recipes").stdout
+    shown = json.loads(vsda("recipes", "swin-patch", "--set", "steps=3").stdout)
+    assert (shown["steps"], shown["size_px"], shown["network"]["embed_dim"]) == (3, 256, 96)
+
+
+def test_train_and_evaluate_by_their_plain_words(vsda, tmp_path):
+    """Sets are found under $VSDA_DATA/shards and the run folder is numbered."""
+    shards = tmp_path / "data" / "shards"
+    make_images(shards, 4)
+    make_videos(shards, 3)
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(
+        'images = ["images"]\nvideos = ["videos"]\nclasses = "person,dog"\nsize_px = 32\n'
+        "batch_images = 2\nbatch_videos = 2\nsteps = 2\nworkers = 0\n"
+        "[network]\nembed_dim = 16\ndepths = [1, 1]\nnum_heads = [2, 4]\nwindow_size = 4\n"
+        'decoder_channels = 16\n[adversarial]\nloss = "domain"\n'
+    )
+    trained = vsda("train", recipe)
+    assert trained.stdout.strip() == "runs/mine-1/checkpoints/step-000002.pt"
+    scores = json.loads(vsda("evaluate", "runs/mine-1", shards / "videos", "--json").stdout)
+    assert set(scores["iou"]) == {"background", "person", "dog"}
+    table = vsda("evaluate", "runs/mine-1", shards / "videos", shards / "images").stdout
+    assert table.count("mean IoU  ") == 2 + table.count("video               mean IoU  ")
