@@ -30,6 +30,20 @@ def test_a_class_more_costs_one_product_per_channel_and_cell():
     assert many.encoder == few.encoder
 
 
+def test_the_encoder_is_the_sum_worked_out_by_hand():
+    network = SwinUperNet(
+        num_classes=3, embed_dim=8, depths=(2, 2), num_heads=(1, 2), window_size=4
+    )
+    patches = 256 * (4 * 4 * 3 * 8)  # tokens, products of each
+    merging = 64 * (32 * 16)
+    # a block: 12 C^2 for its linear layers and 2 C for each of the 16 tokens of the window
+    first = 2 * 256 * (12 * 8 * 8 + 2 * 8 * 16)
+    second = 2 * 64 * (12 * 16 * 16 + 2 * 16 * 16)
+    cost = count_multiply_adds(network, (64, 64))
+    assert cost.encoder == patches + first + merging + second == 1_114_112
+    assert cost.total == cost.encoder + cost.decoder
+
+
 def test_counting_leaves_the_network_as_it_was(swin_t):
     swin_t.train()
     before = swin_t.decoder.conv_seg.weight.clone()

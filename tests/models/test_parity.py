@@ -31,8 +31,10 @@ def reference():
     for name, tensor in network.state_dict().items():
         if name.endswith("running_var"):
             tensor.uniform_(0.5, 2)
-        elif name.endswith("bias_table") or "classifier" in name:
+        elif name.endswith("bias_table"):
             tensor.normal_(std=0.3)
+        elif "classifier" in name:
+            tensor.normal_(std=0.02)
         elif tensor.is_floating_point() and tensor.ndim == 1:
             tensor.add_(torch.randn_like(tensor), alpha=0.2)
     return network
