@@ -1,6 +1,5 @@
 import json
 
-
 from vsda.shards.index import load_index
 from vsda.synth.styles import styles
 

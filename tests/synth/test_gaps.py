@@ -98,6 +98,13 @@ def test_low_resolution_keeps_size_and_brightness_and_loses_detail():
     assert small.std() < 0.6 * frames.std()
 
 
+def test_compression_changes_a_frame_a_little():
+    slope = np.linspace(0, 1, 32, dtype=np.float32)[None, None, :, None]
+    frames = take(PHOTO * 0.1 + slope * 0.5, IMAGE_STYLE, np.random.default_rng(0))
+    shown = send(frames, Style(h264_crf=20))
+    assert 0.2 < np.abs(shown.astype(int) - frames).mean() < 8
+
+
 def test_low_resolution_and_compression_go_together_at_odd_factors():
     frames = take(PHOTO, IMAGE_STYLE, np.random.default_rng(0))
     assert send(frames, Style(lowres_factor=1.7, h264_crf=30)).shape == frames.shape

@@ -121,6 +121,13 @@ def test_an_open_shutter_smears_a_moving_object_along_its_way_only():
     np.testing.assert_array_equal(blurred.any(axis=1), sharp.any(axis=1))
 
 
+def test_the_mask_shows_the_middle_of_the_smear():
+    scene = one_thing(velocity=(8 / 64, 0.0), centre=(0.5, 0.5), half_size=0.2)
+    sharp = np.flatnonzero(touched(scene).any(axis=0))
+    blurred = np.flatnonzero(touched(scene, shutter_share=1.0).any(axis=0))
+    assert sharp[0] - blurred[0] == blurred[-1] - sharp[-1] == 4
+
+
 def test_motion_blur_keeps_all_light_of_the_scene():
     scene = one_thing(velocity=(6 / 64, 3 / 64), centre=(0.5, 0.5), half_size=0.2)
     flat = dataclasses.replace(scene.ground, saturation=0.0, texture="plain")

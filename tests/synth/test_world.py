@@ -48,6 +48,12 @@ def test_a_style_changes_the_videos_and_not_the_images(tmp_path, world, small_op
     )
 
 
+def test_severity_changes_the_videos(tmp_path, world, small_options):
+    other = write_world(tmp_path / "other", dataclasses.replace(small_options, severity=0.5))
+    one, two = (digests(made.davis_root / "JPEGImages") for made in (world, other))
+    assert not set(one.values()) & set(two.values())
+
+
 def test_no_two_frames_of_a_world_are_alike(world):
     pictures = [
         digest for name, digest in digests(world.coco_root.parent).items() if name.endswith(".jpg")
