@@ -1,65 +1,24 @@
 """A run's network on a set of labelled shards: mean IoU per class and per video."""
 
 import json
-import logging
-from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch.nn import functional
 
-from vsda.errors import RunError
 from vsda.evaluation.metrics import Confusion, class_iou, confusion_matrix, mean_iou
-from vsda.models.network import SegmentationNetwork
+from vsda.evaluation.predict import Prediction, TrainedNetwork, open_run, predict_set
 from vsda.progress import progress
-from vsda.recipes.load import check
-from vsda.recipes.train import TrainRecipe
-from vsda.sample import FrameFacts, Mask
 from vsda.shards.index import ShardSet
-from vsda.shards.read import RandomAccessShards, decode_mask
+from vsda.shards.read import RandomAccessShards
 from vsda.shards.write import encode_mask
 from vsda.storage import write_atomic
-from vsda.stream.transforms import decode_resized, normalise
-from vsda.taxonomy import BACKGROUND_ID, ClassSet, class_set
-from vsda.training.build import build_network
-from vsda.training.checkpoint import Checkpoint, latest_checkpoint, load_checkpoint
+from vsda.taxonomy import BACKGROUND_ID, ClassSet
 from vsda.training.inputs import check_labels
 
-logger = logging.getLogger(__name__)
-
 EVALUATION_DIR = "evaluation"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrainedNetwork:
-    """A network as a run left it.
-
-    Attributes:
-        network: In evaluation mode.
-        recipe: The run's recipe.
-        classes: What its outputs 1..K mean; 0 is the background.
-        step: Steps of training behind it.
-    """
-
-    network: SegmentationNetwork
-    recipe: TrainRecipe
-    classes: ClassSet
-    step: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Prediction:
-    """One frame's truth and prediction, both (H, W) class indices at the mask's own size."""
-
-    key: str
-    sequence: str | None
-    truth: Mask
-    predicted: Mask
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,16 +36,25 @@ class EvaluationOptions:
     device: str = "cpu"
 
 
-def open_run(run_dir: Path, checkpoint: Path | None = None) -> TrainedNetwork:
-    """Return the network of the run's latest checkpoint, or of `checkpoint`.
+@dataclass(slots=True)
+class Tally:
+    """Pixels and frames counted so far, by sequence; still images are under None."""
 
-    Raises:
-        RunError: No run folder, no whole checkpoint.
-    """
-    state = latest_checkpoint(run_dir) if checkpoint is None else load_checkpoint(checkpoint)
-    if state is None:
-        raise RunError(f"{run_dir}: no checkpoint; is it a run folder of `vsda train`?")
-    return _restore(state, run_dir)
+    num_outputs: int
+    confusions: dict[str | None, Confusion] = field(default_factory=dict)
+    frames: Counter[str | None] = field(default_factory=Counter)
+
+    def add(self, prediction: Prediction) -> None:
+        """Count one frame."""
+        sequence = prediction.sequence
+        counted = confusion_matrix(prediction.truth, prediction.predicted, self.num_outputs)
+        self.confusions[sequence] = self.confusions.get(sequence, 0) + counted
+        self.frames[sequence] += 1
+
+    def total(self) -> Confusion:
+        """Return the confusion matrix over all frames."""
+        empty = np.zeros((self.num_outputs, self.num_outputs), dtype=np.int64)
+        return sum(self.confusions.values(), start=empty)
 
 
 def evaluate(run_dir: Path, shard_set: ShardSet, options: EvaluationOptions) -> dict[str, Any]:
@@ -96,105 +64,64 @@ def evaluate(run_dir: Path, shard_set: ShardSet, options: EvaluationOptions) -> 
     each mask's own size, where every labelled pixel of the set counts once.
 
     Raises:
-        RunError: The run has no checkpoint, or the set no samples.
+        RunError: The run has no checkpoint.
         ShardError: The set has no labels.
+        RecipeError: The set was prepared without a class that the run learned.
     """
     trained = open_run(run_dir, options.checkpoint)
     check_labels(shard_set, trained.classes)
     shards = RandomAccessShards(shard_set)
-    wanted = _spread(len(shards), options.pictures)
     name = shard_set.index.name
+    wanted = _spread(len(shards), options.pictures)
+    tally = Tally(trained.num_outputs)
     pictures: list[dict[str, str]] = []
-    confusions: dict[str | None, Confusion] = defaultdict(lambda: _empty(trained))
-    frames: dict[str | None, int] = defaultdict(int)
     predictions = predict_set(trained, shards, options.device)
     for position, prediction in enumerate(progress(predictions, name, total=len(shards))):
-        num_classes = len(trained.classes) + 1
-        confusion = confusion_matrix(prediction.truth, prediction.predicted, num_classes)
-        confusions[prediction.sequence] += confusion
-        frames[prediction.sequence] += 1
+        tally.add(prediction)
         if position in wanted:
-            pictures.append(_keep(run_dir, name, prediction, trained.classes))
+            pictures.append(_keep_picture(run_dir, name, prediction, trained.classes))
     scores = {
         "run": run_dir.name,
         "set": name,
         "place": shard_set.folder,
-        "step": trained.step,
-        "num_frames": len(shards),
-        "at_px": trained.recipe.size_px,
-        **_scores(sum(confusions.values(), start=_empty(trained)), trained.classes),
-        "videos": {
-            sequence: {
-                "num_frames": frames[sequence],
-                **_video_scores(confusions[sequence], trained.classes),
-            }
-            for sequence in sorted(key for key in confusions if key is not None)
-        },
+        **_scores(tally, trained),
         "predictions": pictures,
     }
     write_atomic(_path(run_dir, f"{name}.json"), json.dumps(scores, indent=2).encode() + b"\n")
     return scores
 
 
-def predict_set(
-    trained: TrainedNetwork, shards: RandomAccessShards, device: str
-) -> Iterator[Prediction]:
-    """Yield the prediction of every sample in order."""
-    network = trained.network.to(device)
-    projection = trained.classes.projection()
-    for position in range(len(shards)):
-        fields = shards.read(position, ("jpg", "json", "seg.png"))
-        facts = FrameFacts.from_json(fields["json"])
-        truth = projection[decode_mask(fields["seg.png"])]
-        image = decode_resized(fields["jpg"], trained.recipe.size_px).to(device)
-        yield Prediction(
-            key=shards.entries[position].key,
-            sequence=facts.sequence,
-            truth=truth,
-            predicted=predict_mask(network, image, truth.shape),
-        )
-
-
-@torch.inference_mode()
-def predict_mask(
-    network: SegmentationNetwork, image: torch.Tensor, size: tuple[int, ...]
-) -> NDArray[np.uint8]:
-    """Return the class indices (H, W) = `size` of one (3, S, S) uint8 image."""
-    logits = network(normalise(image[None]))
-    resized = functional.interpolate(logits, size=size, mode="bilinear", align_corners=False)
-    return resized[0].argmax(dim=0).to(torch.uint8).cpu().numpy()
-
-
-def _restore(state: Checkpoint, run_dir: Path) -> TrainedNetwork:
-    recipe = check(TrainRecipe, state.recipe, f"{run_dir}: recipe of its checkpoint")
-    classes = class_set(recipe.classes)
-    network = build_network(recipe, len(classes) + 1)
-    network.load_state_dict(state.network)
-    return TrainedNetwork(network=network.eval(), recipe=recipe, classes=classes, step=state.step)
-
-
-def _scores(confusion: Confusion, classes: ClassSet) -> dict[str, Any]:
-    names = ["background", *classes.names]
-    ious = class_iou(confusion)
-    pixels = confusion.sum(axis=1)
+def _scores(tally: Tally, trained: TrainedNetwork) -> dict[str, Any]:
+    confusion = tally.total()
+    by_class = _class_scores(confusion, trained.classes)
+    pixels = confusion.sum(axis=1).tolist()
     return {
-        "mean_iou": mean_iou(ious),
-        "iou": dict(zip(names, ious, strict=True)),
-        "pixels": {name: int(count) for name, count in zip(names, pixels, strict=True)},
-        "absent": [name for name, iou in zip(names, ious, strict=True) if iou is None],
-        "classes": names,
+        "step": trained.step,
+        "num_frames": tally.frames.total(),
+        "at_px": trained.recipe.size_px,
+        **by_class,
+        "pixels": dict(zip(by_class["iou"], pixels, strict=True)),
+        "absent": [name for name, iou in by_class["iou"].items() if iou is None],
+        "classes": list(by_class["iou"]),
         "confusion": confusion.tolist(),
+        "videos": _video_scores(tally, trained.classes),
     }
 
 
-def _video_scores(confusion: Confusion, classes: ClassSet) -> dict[str, Any]:
-    scores = _scores(confusion, classes)
-    return {"mean_iou": scores["mean_iou"], "iou": scores["iou"]}
+def _video_scores(tally: Tally, classes: ClassSet) -> dict[str, Any]:
+    return {
+        sequence: {
+            "num_frames": tally.frames[sequence],
+            **_class_scores(tally.confusions[sequence], classes),
+        }
+        for sequence in sorted(key for key in tally.confusions if key is not None)
+    }
 
 
-def _empty(trained: TrainedNetwork) -> Confusion:
-    size = len(trained.classes) + 1
-    return np.zeros((size, size), dtype=np.int64)
+def _class_scores(confusion: Confusion, classes: ClassSet) -> dict[str, Any]:
+    ious = class_iou(confusion)
+    names = ("background", *classes.names)
+    return {"mean_iou": mean_iou(ious), "iou": dict(zip(names, ious, strict=True))}
 
 
 def _spread(length: int, number: int) -> set[int]:
@@ -202,7 +129,9 @@ def _spread(length: int, number: int) -> set[int]:
     return {int(position) for position in np.linspace(0, length - 1, min(number, length))}
 
 
-def _keep(run_dir: Path, name: str, prediction: Prediction, classes: ClassSet) -> dict[str, str]:
+def _keep_picture(
+    run_dir: Path, name: str, prediction: Prediction, classes: ClassSet
+) -> dict[str, str]:
     """Write a prediction as a PNG of COCO ids and return its entry for the scores."""
     ids = np.array((BACKGROUND_ID, *classes.ids), dtype=np.uint8)[prediction.predicted]
     relative = f"{name}.predictions/{prediction.key}.png"
