@@ -24,7 +24,12 @@ COMMANDS = dict(commands(typer.main.get_command(app)))
 
 
 def test_there_are_commands():
-    assert {"vsda prepare davis", "vsda shards verify", "vsda train", "vsda demo"} <= COMMANDS.keys()
+    assert {
+        "vsda prepare davis",
+        "vsda shards verify",
+        "vsda train",
+        "vsda demo",
+    } <= COMMANDS.keys()
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -75,3 +75,15 @@ def test_recipe_may_be_a_file(tmp_path):
     assert find_recipe("train", str(path)) == path
     with pytest.raises(RecipeError, match="no such recipe file"):
         find_recipe("train", str(tmp_path / "other.toml"))
+
+
+def test_data_recipe_comes_between_the_command_line_and_the_defaults(monkeypatch, tmp_path):
+    from vsda.cli.prepare import resolve_options
+
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "davis.toml").write_text(
+        'dataset = "davis"\noutside = "ignore"\nshard_mb = 7\n'
+    )
+    monkeypatch.setattr("vsda.recipes.load.resource_dir", lambda _: tmp_path)
+    options = resolve_options("davis", {"shard_mb": 9, "split": None})
+    assert (options.shard_mb, options.outside, options.split) == (9, "ignore", "all")

@@ -168,14 +168,16 @@ def coco(
 
 
 def resolve_options(dataset: str, given: Mapping[str, Any]) -> "PrepareOptions":
-    """Return the options of a command: those `given`, defaults for those that are None."""
+    """Return a command's options: those `given`, then the dataset's recipe, then the defaults."""
     from vsda.prepare import PrepareOptions
+    from vsda.recipes.data import DataRecipe
+    from vsda.recipes.load import find_recipe, load_recipe
 
     data = Path(os.environ.get("VSDA_DATA", "data"))
-    defaults = {"root": data / dataset, "out": data / "shards"}
-    return PrepareOptions(
-        **defaults | {name: value for name, value in given.items() if value is not None}
-    )
+    folders = {"root": data / dataset, "out": data / "shards"}
+    recipe = load_recipe(DataRecipe, find_recipe("data", dataset)).options()
+    stated = {name: value for name, value in given.items() if value is not None}
+    return PrepareOptions(**folders | recipe | stated)
 
 
 def _run(dataset: str, options: "PrepareOptions", *, dry_run: bool, as_json: bool) -> None:
