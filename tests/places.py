@@ -27,10 +27,10 @@ class _RangeHandler(http.server.SimpleHTTPRequestHandler):
     def do_GET(self):
         wanted = self.headers.get("Range") if self.server.answers_ranges else None
         path = Path(self.translate_path(self.path))
-        if wanted is None or not path.is_file():
-            super().do_GET()
+        first, _, last = (wanted or "").removeprefix("bytes=").partition("-")
+        if not path.is_file() or not first or (last and int(last) < int(first)):
+            super().do_GET()  # also for a range that is none, which a server has to pass over
             return
-        first, _, last = wanted.removeprefix("bytes=").partition("-")
         data = path.read_bytes()
         piece = data[int(first) : int(last) + 1 if last else None]
         self.send_response(206)

@@ -163,9 +163,7 @@ def _grey_values(picture: Image.Image) -> Mask:
     return np.array(picture)
 
 
-def _decode(
-    data: bytes, convert: Callable[[Image.Image], NDArray[np.uint8]]
-) -> NDArray[np.uint8]:
+def _decode(data: bytes, convert: Callable[[Image.Image], NDArray[np.uint8]]) -> NDArray[np.uint8]:
     try:
         with Image.open(io.BytesIO(data)) as picture:
             return convert(picture)
