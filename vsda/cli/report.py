@@ -29,7 +29,8 @@ def report(
 ) -> None:
     """Write one self-contained HTML page: scores, pictures, curves and provenance of the runs.
 
-    It needs no network, and the same runs give the same bytes.
+    It needs no network, and the same runs give the same bytes. The table of the runs' mean IoU is
+    printed too, with the difference to the first run.
 
     Example: vsda report runs/source-only runs/clustered --out report.html
     """
@@ -40,7 +41,29 @@ def report(
     written = write_report(runs, out, title=title, num_pictures=pictures)
     for line in written.missing:
         typer.echo(f"left out: {line}", err=True)
-    typer.echo(_as_json(written) if as_json else str(written.path))
+    if as_json:
+        typer.echo(_as_json(written))
+        return
+    _print_scores(runs)
+    typer.echo(f"\nreport: {written.path}")
+
+
+def _print_scores(folders: list[Path]) -> None:
+    """Print a row per run: mean IoU on each set, and how far it is from the first run's."""
+    from vsda.cli.table import Column, print_table
+    from vsda.report.compare import compare
+    from vsda.report.read import read_runs
+    from vsda.report.text import points_text, signed_text
+
+    read = read_runs(folders)
+    results = compare(read)
+    columns = [Column("mean IoU, %")]
+    rows = [[run.name] for run in read]
+    for result in results:
+        columns += [Column(result.name, is_number=True), Column("difference", is_number=True)]
+        for row, score in zip(rows, result.scores, strict=True):
+            row += [points_text(score.mean_iou), signed_text(score.difference)]
+    print_table(columns, rows)
 
 
 def _as_json(written: object) -> str:

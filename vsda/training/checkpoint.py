@@ -53,9 +53,10 @@ def save_checkpoint(run_dir: Path, checkpoint: Checkpoint, keep: int) -> Path:
     buffer = io.BytesIO()
     torch.save({key: getattr(checkpoint, key) for key in _KEYS}, buffer)
     path = checkpoint_dir(run_dir) / f"step-{checkpoint.step:06d}.pt"
-    write_atomic(path, buffer.getvalue())
     digest = hashlib.sha256(buffer.getbuffer()).hexdigest()
+    # The hash comes first: a checkpoint is never without it, wherever a kill strikes.
     write_atomic(_digest_path(path), f"{digest}  {path.name}\n".encode())
+    write_atomic(path, buffer.getvalue())
     for old in list_checkpoints(run_dir)[:-keep]:
         old.unlink()
         _digest_path(old).unlink(missing_ok=True)
@@ -107,7 +108,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
 def _check_digest(path: Path, data: bytes) -> None:
     beside = _digest_path(path)
     if not beside.is_file():
-        return  # killed between the two writes: torch's own checks must do
+        return  # a checkpoint that somebody copied alone: torch's own checks must do
     expected = beside.read_text().split()[0]
     if hashlib.sha256(data).hexdigest() != expected:
         raise RunError(f"{path}: damaged: its SHA-256 is not the one in {beside.name}")
