@@ -106,8 +106,6 @@ class RangeReader:
         """Return `size` bytes from `offset`, fewer where the file ends before."""
         if self._handle is not None:
             return os.pread(self._handle, size, offset)
-        if size == 0:
-            return b""
         piece = self._filesystem.cat_file(self._path, start=offset, end=offset + size)
         return cast("bytes", piece)
 
