@@ -1,11 +1,14 @@
 """`vsda report`: one page about one or more runs."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vsda.errors import UsageError
+
+if TYPE_CHECKING:
+    from vsda.report.compare import Repeat, SetResult
 
 
 def report(
@@ -49,20 +52,51 @@ def report(
 
 
 def _print_scores(folders: list[Path]) -> None:
-    """Print a row per run: mean IoU on each set, and how far it is from the first run's."""
-    from vsda.cli.table import Column, print_table
-    from vsda.report.compare import compare
+    """Print each run's mean IoU on each set, then the mean of the runs that differ in seed only."""
+    from vsda.report.compare import compare, repeats
     from vsda.report.read import read_runs
+
+    runs = read_runs(folders)
+    results = compare(runs)
+    _print_runs([run.name for run in runs], results)
+    names = {run.letter: run.name for run in runs}
+    _print_repeats(names, repeats(runs, results), [result.name for result in results])
+
+
+def _print_runs(names: list[str], results: "tuple[SetResult, ...]") -> None:
+    from vsda.cli.table import Column, print_table
     from vsda.report.text import points_text, signed_text
 
-    read = read_runs(folders)
-    results = compare(read)
     columns = [Column("mean IoU, %")]
-    rows = [[run.name] for run in read]
+    rows = [[name] for name in names]
     for result in results:
         columns += [Column(result.name, is_number=True), Column("difference", is_number=True)]
         for row, score in zip(rows, result.scores, strict=True):
             row += [points_text(score.mean_iou), signed_text(score.difference)]
+    print_table(columns, rows)
+
+
+def _print_repeats(
+    names: dict[str, str], groups: "tuple[Repeat, ...]", set_names: list[str]
+) -> None:
+    from vsda.cli.table import Column, print_table
+    from vsda.report.text import DASH, points_text
+
+    if not groups:
+        return
+    typer.echo()
+    columns = [Column("mean and deviation over seeds")]
+    columns += [Column(name, is_number=True) for name in set_names]
+    rows = [
+        [
+            ", ".join(names[letter] for letter in group.letters),
+            *(
+                DASH if pair is None else f"{points_text(pair[0])} ± {points_text(pair[1])}"
+                for pair in group.means
+            ),
+        ]
+        for group in groups
+    ]
     print_table(columns, rows)
 
 
