@@ -21,7 +21,7 @@ takes this way, as in a real camera, and each step does nothing while its settin
     stream        lowres_factor   the stream is that many times smaller in width and height, and is
                                   scaled up (bilinear) when shown
                   h264_crf        real H.264 at this constant rate factor, chroma at half size; at
-                                  severity s the factor lies between 12 (s = 0) and this
+                                  severity s > 0 it lies between 12 and this; off at 0
 
 Gains and noise act on linear light, not on display values, because that is where light adds up: a
 gain there is no brightness slider, it also changes how strong noise and compression show.
