@@ -25,7 +25,7 @@ def test_command_prints_the_page_it_wrote(command, tmp_path):
 
     result = command(make_run(tmp_path / "run"), "--out", out, "--title", "Hello")
 
-    assert (result.exit_code, result.stdout.strip()) == (0, str(out))
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, f"report: {out}")
     assert "<h1>Hello</h1>" in out.read_text()
 
 
@@ -33,6 +33,33 @@ def test_command_tells_on_stderr_what_is_missing(command, tmp_path):
     result = command(make_run(tmp_path / "run"), "--out", tmp_path / "page.html")
 
     assert "left out: A: no evaluation" in result.stderr
+
+
+def test_command_prints_the_table_of_the_runs(command, tmp_path):
+    runs = [make_run(tmp_path / "plain"), make_run(tmp_path / "other", {"steps": 7})]
+    judge(runs[0], evaluation(0.2))
+    judge(runs[1], evaluation(0.316))
+
+    lines = command(*runs, "--out", tmp_path / "page.html").stdout.splitlines()
+
+    assert [line.split() for line in lines[1:3]] == [
+        ["plain", "20.0", "\N{EN DASH}"],
+        ["other", "31.6", "+11.6"],
+    ]
+    assert "seeds" not in " ".join(lines)
+
+
+def test_command_prints_mean_and_deviation_of_repeated_runs(command, tmp_path):
+    runs = [make_run(tmp_path / f"plain-seed{seed}", {"seed": seed}) for seed in range(2)]
+    judge(runs[0], evaluation(0.2))
+    judge(runs[1], evaluation(0.3))
+
+    output = command(*runs, "--out", tmp_path / "page.html").stdout
+
+    assert "mean and deviation over seeds" in output
+    assert ["plain", "25.0", "±", "7.1", "\N{EN DASH}"] in [
+        line.split() for line in output.splitlines()
+    ]
 
 
 def test_command_prints_json_when_asked(command, tmp_path):

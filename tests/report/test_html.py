@@ -225,19 +225,66 @@ def test_runs_that_were_not_judged_alike_carry_the_caution(two_runs):
     assert "Not judged alike" in _page(two_runs).text
 
 
-def test_repeated_seeds_are_averaged_on_the_page(tmp_path):
-    folders = [make_run(tmp_path / f"r{seed}", {"seed": seed}) for seed in range(3)]
-    for folder, mean in zip(folders, (0.1, 0.2, 0.3), strict=True):
-        judge(folder, evaluation(mean))
+@pytest.fixture
+def two_arms(tmp_path):
+    """Two arms of two seeds, the second arm ahead with both."""
+    place = str(make_set(tmp_path / "shards"))
+    folders = []
+    for seed in range(2):
+        for name, recipe, mean in (("plain", {}, 0.2), ("clustered", CLUSTERED, 0.4)):
+            log = [{"step": step, "loss": mean} for step in (1, 2)]
+            run = make_run(tmp_path / f"{name}-seed{seed}", recipe | {"seed": seed}, log)
+            listed = predict(run, {"davis/bear/00000": truth_mask(1)})
+            judge(run, evaluation(mean + seed / 10, place=place, predictions=listed))
+            folders.append(run)
+    return folders
 
-    text = _page(folders).text
 
-    assert "A, B, C 20.0 ± 10.0" in text
+def test_repeated_seeds_are_averaged_on_the_page(two_arms):
+    text = _page(two_arms).text
+
+    assert "A C plain Images only. 25.0 ± 7.1" in text
+    assert "+20.0 to A, C ahead with 2 of 2 seeds" in text
+    assert "No arm is ahead of the others" not in text
     assert "cannot say" not in text
 
 
+def test_best_is_marked_for_an_arm_not_for_its_lucky_run(two_arms):
+    page = _page(two_arms)
+
+    assert page.words.count("best") == 1
+    assert "best 45.0 ± 7.1" in page.text
+
+
+def test_seeds_of_an_arm_share_its_colour_and_the_second_is_dashed(two_arms):
+    classes = [value for name, value in _page(two_arms).attributes if name == "class"]
+
+    curves = [value for value in classes if value.startswith("curve")]
+    assert curves == ["curve run-0", "curve run-1", "curve run-0 again", "curve run-1 again"]
+
+
+def test_pictures_show_the_first_run_of_each_arm(two_arms):
+    page = _page(two_arms)
+
+    shown = [value for name, value in page.attributes if name == "alt"]
+    assert shown == [
+        f"{what} for davis/bear/00000"
+        for what in ("ground truth", "plain-seed0", "clustered-seed0")
+    ]
+    assert "Of each arm the first run." in page.words
+
+
+def test_settings_are_compared_between_arms(two_arms):
+    text = _page(two_arms).text
+
+    assert "What differs between the arms" in text
+    assert "seed 0 1" not in text
+
+
 def test_nine_runs_use_the_first_colour_again_but_dashed(tmp_path):
-    folders = [make_run(tmp_path / f"r{n}", log=[{"step": 1, "loss": n}]) for n in range(9)]
+    folders = [
+        make_run(tmp_path / f"r{n}", {"steps": 1 + n}, [{"step": 1, "loss": n}]) for n in range(9)
+    ]
 
     classes = [value for name, value in _page(folders).attributes if name == "class"]
 

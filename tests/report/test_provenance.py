@@ -96,6 +96,29 @@ def test_settings_that_differ_are_listed_with_every_value(tmp_path):
     )
 
 
+def test_other_code_data_and_initial_weights_are_differences(tmp_path):
+    other = PROVENANCE | {
+        "git_revision": "fedc",
+        "images": [{"name": "coco-train", "index_sha256": "cc33", "folder": "/elsewhere"}],
+        "initial_weights": {"sha256": "dd44", "file": "step.pt"},
+    }
+    runs = read_runs([make_run(tmp_path / "a"), make_run(tmp_path / "b", provenance=other)])
+
+    assert differing_settings(runs) == (
+        ("git_revision", ("0123456789abcdef", "fedc")),
+        ("images.0.index_sha256", ("aa11", "cc33")),
+        ("initial_weights.sha256", ("not set", "dd44")),
+    )
+
+
+def test_long_values_are_cut_and_say_so(tmp_path):
+    run = _run(tmp_path, {"long": "x" * 1000})
+
+    value = dict(facts(run).recipe)["long"]
+
+    assert value == "x" * 240 + "... (1000 letters; the rest is in the run folder)"
+
+
 def test_descriptions_do_not_count_as_a_difference(tmp_path):
     runs = read_runs([make_run(tmp_path / "a"), make_run(tmp_path / "b", {"description": "x"})])
 

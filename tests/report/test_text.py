@@ -1,6 +1,6 @@
 import pytest
 
-from vsda.report.text import axis_text, points_text, share_text, signed_text
+from vsda.report.text import axis_text, mean_text, points_text, share_text, signed_text
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,8 @@ def test_shares_have_two_digits_at_most(value, text):
 )
 def test_axis_numbers_are_short(value, text):
     assert axis_text(value) == text
+
+
+def test_mean_shows_its_deviation_if_it_has_one():
+    assert mean_text(20.04, 3.06) == "20.0 ± 3.1"
+    assert mean_text(20.04, None) == "20.0"

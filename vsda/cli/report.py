@@ -8,7 +8,8 @@ import typer
 from vsda.errors import UsageError
 
 if TYPE_CHECKING:
-    from vsda.report.compare import Repeat, SetResult
+    from vsda.report.arms import Arm
+    from vsda.report.compare import SetResult
 
 
 def report(
@@ -53,14 +54,16 @@ def report(
 
 def _print_scores(folders: list[Path]) -> None:
     """Print each run's mean IoU on each set, then the mean of the runs that differ in seed only."""
-    from vsda.report.compare import compare, repeats
+    from vsda.report.arms import arms, has_repeats
+    from vsda.report.compare import compare
     from vsda.report.read import read_runs
 
     runs = read_runs(folders)
     results = compare(runs)
     _print_runs([run.name for run in runs], results)
-    names = {run.letter: run.name for run in runs}
-    _print_repeats(names, repeats(runs, results), [result.name for result in results])
+    all_arms = arms(runs, results)
+    if has_repeats(all_arms):
+        _print_arms(all_arms, [result.name for result in results])
 
 
 def _print_runs(names: list[str], results: "tuple[SetResult, ...]") -> None:
@@ -76,27 +79,18 @@ def _print_runs(names: list[str], results: "tuple[SetResult, ...]") -> None:
     print_table(columns, rows)
 
 
-def _print_repeats(
-    names: dict[str, str], groups: "tuple[Repeat, ...]", set_names: list[str]
-) -> None:
+def _print_arms(all_arms: "tuple[Arm, ...]", set_names: list[str]) -> None:
     from vsda.cli.table import Column, print_table
-    from vsda.report.text import DASH, points_text
+    from vsda.report.text import DASH, mean_text, signed_text
 
-    if not groups:
-        return
+    columns, rows = [Column("mean and deviation over seeds")], [[arm.name] for arm in all_arms]
+    for number, name in enumerate(set_names):
+        columns += [Column(name, is_number=True), Column("difference", is_number=True)]
+        for row, arm in zip(rows, all_arms, strict=True):
+            score = arm.scores[number]
+            row.append(mean_text(score.mean, score.deviation) if score else DASH)
+            row.append(signed_text(score.difference) if score else DASH)
     typer.echo()
-    columns = [Column("mean and deviation over seeds")]
-    columns += [Column(name, is_number=True) for name in set_names]
-    rows = [
-        [
-            ", ".join(names[letter] for letter in group.letters),
-            *(
-                DASH if pair is None else f"{points_text(pair[0])} ± {points_text(pair[1])}"
-                for pair in group.means
-            ),
-        ]
-        for group in groups
-    ]
     print_table(columns, rows)
 
 

@@ -1,10 +1,9 @@
-"""Runs side by side on each evaluation set: scores, classes, sequences, repeated seeds."""
+"""Runs side by side on each evaluation set: scores, classes, sequences."""
 
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vsda.report.provenance import flatten
 from vsda.report.read import Run, VideoScore
 from vsda.report.scores import (
     Evaluations,
@@ -15,8 +14,6 @@ from vsda.report.scores import (
     unlike_text,
     verdict,
 )
-
-_NOT_PART_OF_AN_ARM = {"seed", "description"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,40 +69,11 @@ class SetResult:
     videos: tuple[VideoRow, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Repeat:
-    """Runs of one recipe with several seeds.
-
-    Attributes:
-        letters: Of the runs.
-        means: For each set the mean and the sample standard deviation in points; None where
-            fewer than two of the runs were judged.
-    """
-
-    letters: tuple[str, ...]
-    means: tuple[tuple[float, float] | None, ...]
-
-
 def compare(runs: Sequence[Run]) -> tuple[SetResult, ...]:
     """Return what the runs came to on every set that any of them was judged on, images first."""
     names = sorted({name for run in runs for name in run.evaluations})
     results = [_set_result(name, runs) for name in names]
     return tuple(sorted(results, key=lambda result: result.is_video))
-
-
-def repeats(runs: Sequence[Run], results: Sequence[SetResult]) -> tuple[Repeat, ...]:
-    """Return the groups of runs whose recipes differ in nothing but the seed."""
-    groups: dict[tuple[tuple[str, str], ...], list[int]] = {}
-    for position, run in enumerate(runs):
-        groups.setdefault(_arm(run), []).append(position)
-    return tuple(
-        Repeat(
-            letters=tuple(runs[position].letter for position in group),
-            means=tuple(_mean_and_deviation(result, group) for result in results),
-        )
-        for group in groups.values()
-        if len(group) > 1
-    )
 
 
 def _set_result(name: str, runs: Sequence[Run]) -> SetResult:
@@ -161,13 +129,3 @@ def _difficulty(row: VideoRow) -> tuple[bool, float]:
     """Order by the mean over the runs, rows without any number last."""
     known = [value for value in row.points if value is not None]
     return (not known, statistics.fmean(known) if known else 0.0)
-
-
-def _arm(run: Run) -> tuple[tuple[str, str], ...]:
-    return tuple(item for item in flatten(run.recipe) if item[0] not in _NOT_PART_OF_AN_ARM)
-
-
-def _mean_and_deviation(result: SetResult, group: Sequence[int]) -> tuple[float, float] | None:
-    means = [result.scores[position].mean_iou for position in group]
-    known = [mean for mean in means if mean is not None]
-    return (statistics.fmean(known), statistics.stdev(known)) if len(known) > 1 else None

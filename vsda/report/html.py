@@ -6,21 +6,31 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from vsda import __version__
-from vsda.report import curves, text
-from vsda.report.compare import compare, repeats
-from vsda.report.pictures import gallery
+from vsda.report.arms import Arm, arm_verdict, arms, has_repeats
+from vsda.report.compare import SetResult, compare
+from vsda.report.curves import BOTTOM, HEIGHT, LEFT, RIGHT, WIDTH, charts
+from vsda.report.pictures import Gallery, gallery
 from vsda.report.provenance import differing_settings, facts
 from vsda.report.read import Run, read_runs
+from vsda.report.text import mean_text, points_text, share_text, signed_text
 from vsda.storage import write_atomic
 
 _HERE = Path(__file__).resolve().parent
 NUM_COLOURS = 8
-"""Run colours in page.css; later runs use them again with dashed lines."""
+"""Colours in page.css; later arms use them again with dashed lines."""
+
+
+class Look(NamedTuple):
+    """Colour number of a run, and whether it is drawn dashed."""
+
+    colour: int
+    dashed: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,6 +79,8 @@ def write_report(
 def render(runs: Sequence[Run], *, title: str | None = None, num_pictures: int = 8) -> bytes:
     """Return the page about `runs` as UTF-8; every text from a run folder is escaped."""
     results = compare(runs)
+    all_arms = arms(runs, results)
+    firsts = [arm.positions[0] for arm in all_arms]
     script = (_HERE / "page.js").read_text(encoding="utf-8")
     page = (
         _environment()
@@ -79,16 +91,45 @@ def render(runs: Sequence[Run], *, title: str | None = None, num_pictures: int =
             script=Markup(script),
             script_hash=_csp_hash(script),
             runs=runs,
+            looks=looks(all_arms),
             results=results,
-            repeats=repeats(runs, results),
-            settings=differing_settings(runs),
-            galleries=[gallery(item.name, runs, num_pictures) for item in results if num_pictures],
-            charts=curves.charts(runs),
+            arms=all_arms,
+            repeated=has_repeats(all_arms),
+            verdicts=verdicts(results, all_arms),
+            settings=differing_settings([runs[position] for position in firsts]),
+            galleries=_galleries(results, [runs[position] for position in firsts], num_pictures),
+            charts=charts(runs),
             facts=[facts(run) for run in runs],
-            curves=curves,
+            plot={"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "bottom": BOTTOM},
         )
     )
     return page.encode()
+
+
+def verdicts(results: Sequence[SetResult], all_arms: Sequence[Arm]) -> list[str]:
+    """Return a sentence for each set: about arms where seeds are repeated, else about runs."""
+    if not has_repeats(all_arms):
+        return [result.verdict for result in results]
+    return [
+        result.verdict if result.caution else arm_verdict(all_arms, number)
+        for number, result in enumerate(results)
+    ]
+
+
+def looks(all_arms: Sequence[Arm]) -> list[Look]:
+    """Return how each run is drawn: one colour for an arm, dashed from its second run on."""
+    found = {
+        position: Look(number % NUM_COLOURS, rank > 0 or number >= NUM_COLOURS)
+        for number, arm in enumerate(all_arms)
+        for rank, position in enumerate(arm.positions)
+    }
+    return [found[position] for position in sorted(found)]
+
+
+def _galleries(
+    results: Sequence[SetResult], runs: Sequence[Run], num_pictures: int
+) -> list[Gallery]:
+    return [gallery(result.name, runs, num_pictures) for result in results if num_pictures]
 
 
 def default_title(runs: Sequence[Run]) -> str:
@@ -114,12 +155,11 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {
-        "points": text.points_text,
-        "signed": text.signed_text,
-        "share": text.share_text,
+        "points": points_text,
+        "mean": lambda score: mean_text(score.mean, score.deviation),
+        "signed": signed_text,
+        "share": share_text,
         "quoted": lambda value: shlex.quote(str(value)),
-        "colour": lambda position: position % NUM_COLOURS,
-        "dashed": lambda position: position >= NUM_COLOURS,
     }
     return environment
 

@@ -1,6 +1,7 @@
 """What a run was made of, and the warnings that follow from it."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,12 @@ TARGET_FLAG = "uses_target_labels"
 """A true value under this key, anywhere in the provenance, is told as a warning."""
 
 UNSET = "not set"
+LONGEST = 240
+"""Letters of a value that are shown."""
+
+_ORIGIN = re.compile(
+    r"(images|videos)\.\d+\.(name|index_sha256)|initial_weights\.sha256|versions\..*|git_revision"
+)
 
 _WEIGHTS_LEAK = "The class weights were counted on the labels of the videos."
 
@@ -37,8 +44,8 @@ class Facts:
 def facts(run: Run) -> Facts:
     """Return what is known about how `run` came to be."""
     return Facts(
-        recipe=tuple(flatten(run.recipe)),
-        provenance=tuple(flatten(run.provenance or {})),
+        recipe=tuple((key, _short(value)) for key, value in flatten(run.recipe)),
+        provenance=tuple((key, _short(value)) for key, value in flatten(run.provenance or {})),
         evaluations=tuple(_evaluation_lines(run)),
         warnings=target_label_uses(run),
         gaps=tuple(_gaps(run)),
@@ -85,8 +92,18 @@ def _uses_in_judging(run: Run) -> Iterator[str]:
 
 
 def differing_settings(runs: Sequence[Run]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return the recipe keys whose values are not the same in all `runs`, with each run's value."""
-    tables = [dict(flatten(run.recipe)) for run in runs]
+    """Return what is not the same in all `runs`: settings, then origins, with each run's value."""
+    return _differing([dict(flatten(run.recipe)) for run in runs]) + _differing(
+        [dict(origins(run)) for run in runs]
+    )
+
+
+def origins(run: Run) -> tuple[tuple[str, str], ...]:
+    """Return the versions, revision, data and initial weights that the provenance names."""
+    return tuple(item for item in flatten(run.provenance or {}) if _ORIGIN.fullmatch(item[0]))
+
+
+def _differing(tables: Sequence[Mapping[str, str]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     keys = sorted({key for table in tables for key in table} - {"description"})
     rows = ((key, tuple(table.get(key, UNSET) for table in tables)) for key in keys)
     return tuple((key, values) for key, values in rows if len(set(values)) > 1)
@@ -109,6 +126,12 @@ def _gaps(run: Run) -> Iterator[str]:
     steps = run.recipe.get("steps")
     if isinstance(steps, int) and run.last_step is not None and run.last_step < steps:
         yield f"Its last trace is step {run.last_step} of {steps}: not finished."
+
+
+def _short(value: str) -> str:
+    if len(value) <= LONGEST:
+        return value
+    return f"{value[:LONGEST]}... ({len(value)} letters; the rest is in the run folder)"
 
 
 def _at(value: Any, *keys: str) -> Any:

@@ -107,7 +107,12 @@ def verdict(scores: Sequence[Score], runs: Sequence[Run], *, alike: bool) -> str
     if not top.best:
         level = [labels[score.run] for score, other in known if _rounded(other) == _rounded(mean)]
         return f"{' and '.join(level)} are level at {points_text(mean)}."
-    return f"{labels[top.run]} is ahead at {points_text(mean)}{_lead(top, labels[runs[0].letter])}."
+    if top.run == runs[0].letter:
+        second, other = max(known[1:], key=lambda pair: pair[1])
+        lead = f", {points_text(mean - other)} points before {labels[second.run]}"
+    else:
+        lead = _lead(top, labels[runs[0].letter])
+    return f"{labels[top.run]} is ahead at {points_text(mean)}{lead}."
 
 
 def points(iou: float | None) -> float | None:

@@ -20,6 +20,12 @@ def signed_text(points: float | None) -> str:
     return "±0.0" if rounded == 0 else f"{rounded:+.{DECIMALS}f}".replace("-", _MINUS)
 
 
+def mean_text(mean: float, deviation: float | None) -> str:
+    """Return a mean in points, with its deviation where it has one."""
+    spread = "" if deviation is None else f" ± {points_text(deviation)}"
+    return f"{points_text(mean)}{spread}"
+
+
 def share_text(share: float) -> str:
     """Return a share in [0, 1] as per cent with two significant digits."""
     if 0 < share < 0.001:
