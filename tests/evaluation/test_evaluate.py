@@ -108,3 +108,22 @@ def test_set_prepared_without_a_class_of_the_run_is_refused(world, tmp_path):
 def test_folder_that_is_no_run_is_told(world, tmp_path):
     with pytest.raises(RunError, match="no checkpoint; is it a run folder"):
         evaluate(tmp_path, world[1], EvaluationOptions())
+
+
+def test_table_shows_the_worst_videos_first_and_says_how_many_are_left_out():
+    videos = {f"clip{i:02d}": {"mean_iou": i / 100, "num_frames": 2} for i in range(40)}
+    scores = {
+        "run": "run",
+        "set": "set",
+        "step": 1,
+        "num_frames": 80,
+        "iou": {"background": 0.5},
+        "pixels": {"background": 10},
+        "videos": videos,
+        "absent": [],
+        "mean_iou": 0.5,
+    }
+    lines = score_table(scores).splitlines()
+    shown = [line.split()[0] for line in lines if line.startswith("clip")]
+    assert shown == [f"clip{i:02d}" for i in range(30)]
+    assert "and 10 better ones, all in the JSON file" in lines

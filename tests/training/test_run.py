@@ -122,6 +122,13 @@ def test_run_learns(tmp_path, places):
     assert rows[-1][1] < 0.6 * rows[0][1]
 
 
+def test_logged_learning_rate_follows_the_schedule(tmp_path, places):
+    schedule = {"learning_rate": 0.01, "schedule": "poly"}
+    run(small_recipe(optimizer=schedule), places, tmp_path / "run")
+    logged = [row["learning_rate"] for row in read_metrics(tmp_path / "run")]
+    assert logged == pytest.approx([0.01 * (1 - step / 20) ** 0.9 for step in range(20)])
+
+
 def test_run_folder_explains_itself(tmp_path, places):
     run(small_recipe(adversarial=CLUSTERED, steps=4), places, tmp_path / "run")
     recipe = json.loads((tmp_path / "run" / "recipe.json").read_text())

@@ -67,8 +67,8 @@ class Objective(nn.Module):
             strength: Of the gradient reversal: the paper's mu.
             generator: Source of the adversarial part's random draws.
         """
-        # Each domain is embedded by a call of its own: a joint batch would change the rounding of
-        # the images' features, and mu = 0 would no longer equal a source-only run bit for bit.
+        # Each domain is embedded by a call of its own: a joint batch may round the images' features
+        # otherwise, and mu = 0 shall equal a source-only run bit for bit.
         source_tokens = self.network.patch_embed(normalise(batch.images))
         height_px, width_px = batch.masks.shape[-2:]
         logits = self.network.decode(self.network.encode(source_tokens), (height_px, width_px))
