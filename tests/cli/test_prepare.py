@@ -33,6 +33,13 @@ def test_the_users_own_words_work_as_they_stand(data):
     assert open_set(str(data / "shards" / "davis-val")).index.num_samples == 2
 
 
+@pytest.mark.parametrize(("dataset", "num_frames"), [("davis", 7), ("coco", 3)])
+def test_remap_none_needs_no_other_option_and_keeps_all(data, dataset, num_frames):
+    run(dataset, "--remap", "none", "--split", "train")
+    index = open_set(str(data / "shards" / f"{dataset}-train")).index
+    assert (index.num_samples, index.class_frames) == (num_frames, {})
+
+
 def test_coco_tells_frames_and_classes(data):
     lines = run("coco").stdout.splitlines()
     assert lines[0].startswith("coco-train: 1 frames, 2 classes, 1 shards, ")

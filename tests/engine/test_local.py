@@ -43,6 +43,12 @@ def tell_pid_and_sleep(path):
     time.sleep(60)
 
 
+def refuse_two_and_sleep_otherwise(number):
+    if number == 2:
+        raise ShardError("two is refused")
+    time.sleep(60)
+
+
 def name_of(number):
     return f"task {number}"
 
@@ -93,6 +99,14 @@ def test_workers_are_gone_when_the_caller_stops_early():
     _, pid = next(results)
     results.close()
     assert not _is_alive(pid)
+
+
+def test_a_mistake_ends_the_other_workers_in_the_middle_of_their_tasks():
+    start = time.monotonic()
+    running = run_tasks(refuse_two_and_sleep_otherwise, [1, 2], num_workers=2, name_of=name_of)
+    with pytest.raises(ShardError, match="two is refused"):
+        list(running)
+    assert time.monotonic() - start < 40
 
 
 def test_workers_end_with_a_killed_parent(tmp_path):
