@@ -302,3 +302,12 @@ def test_the_digest_changes_with_a_size_a_name_and_a_missing_file(tree):
     renamed = davis.list_split(request(tree.root)).digest()
     tree.image("lucia", 7).unlink()
     assert len({first, larger, renamed, davis.list_split(request(tree.root)).digest()}) == 4
+
+
+def test_sequences_of_the_users_own_table_are_not_held_against_the_manifest(tmp_path):
+    tree = DavisTree(tmp_path / "davis")
+    tree.add("lucia").list("train", ["lucia"])
+    table = tmp_path / "objects.tsv"
+    table.write_text("sequence\tobject_id\tcategory\tclass\nlucia\t1\tdog\tdog\n")
+    assert davis.list_split(request(tree.root)).notes
+    assert not davis.list_split(request(tree.root, class_map=table)).notes

@@ -67,7 +67,9 @@ def list_split(request: Request) -> Listing:
             *(failure for sequence in kept for failure in _missing(layout, sequence)),
         ),
         notes=(
-            *_notes(layout, request.split, found, is_listed=is_listed),
+            *_list_note(layout, request.split, is_listed=is_listed),
+            # A table of the user's own means sequences of the user's own.
+            *(_manifest_notes(request.split, found) if request.class_map is None else ()),
             *_left_out_note(left_out),
         ),
     )
@@ -173,9 +175,12 @@ def _failure(outcome: Outcome, message: str, *key: str, num_items: int = 1) -> F
     return Failure(key=legal_key(NAME, *key), outcome=outcome, message=message, num_items=num_items)
 
 
-def _notes(
-    layout: Layout, split: str, found: Iterable[FoundSequence], *, is_listed: bool
-) -> list[str]:
+def _list_note(layout: Layout, split: str, *, is_listed: bool) -> list[str]:
+    return [] if is_listed else [f"no {layout.split_list(split)}; the manifest's list is used"]
+
+
+def _manifest_notes(split: str, found: Iterable[FoundSequence]) -> list[str]:
+    """Return what of the manifest's sequences and frames is not here."""
     sizes = {row.name: row.num_frames for row in davis_sequences() if row.split == split}
     present = {row.name: row.num_frames for row in found if row.name in sizes and row.images}
     other = [
@@ -184,8 +189,6 @@ def _notes(
         if num_frames != sizes[name]
     ]
     notes = []
-    if not is_listed:
-        notes.append(f"no {layout.split_list(split)}; the manifest's list is used")
     if len(present) < len(sizes):
         notes.append(f"only {len(present)} of the manifest's {len(sizes)} sequences are here")
     if other:
