@@ -118,7 +118,8 @@ def test_verdict_names_the_arm_with_its_spread(tmp_path):
     found = _two_by_two(tmp_path, (0.20, 0.30), (0.31, 0.41))
 
     assert arm_verdict(found, 0) == (
-        "B, D (clustered) is ahead at 36.0 ± 7.1 over 2 seeds, +11.0 points against A, C (plain)."
+        "B, D (clustered) is ahead with every run, at 36.0 ± 7.1 over 2 seeds, "
+        "+11.0 points against A, C (plain)."
     )
 
 
@@ -126,7 +127,7 @@ def test_verdict_names_nobody_where_seeds_disagree(tmp_path):
     found = _two_by_two(tmp_path, (0.20, 0.30), (0.29, 0.41))
 
     assert arm_verdict(found, 0) == (
-        "No arm is ahead of the others with each of its seeds; the highest mean is "
+        "No clear winner: the runs of the arms overlap. The highest mean is "
         "35.0 ± 8.5 over 2 seeds, of B, D (clustered)."
     )
 
@@ -134,7 +135,9 @@ def test_verdict_names_nobody_where_seeds_disagree(tmp_path):
 def test_verdict_on_the_first_arm_needs_no_difference(tmp_path):
     found = _two_by_two(tmp_path, (0.5, 0.6), (0.1, 0.2))
 
-    assert arm_verdict(found, 0) == "A, C (plain) is ahead at 55.0 ± 7.1 over 2 seeds."
+    assert arm_verdict(found, 0) == (
+        "A, C (plain) is ahead with every run, at 55.0 ± 7.1 over 2 seeds."
+    )
 
 
 def test_verdict_on_one_judged_arm_is_what_it_reaches(tmp_path):

@@ -244,8 +244,8 @@ def test_repeated_seeds_are_averaged_on_the_page(two_arms):
     text = _page(two_arms).text
 
     assert "A C plain Images only. 25.0 ± 7.1" in text
-    assert "+20.0 to A, C ahead with 2 of 2 seeds" in text
-    assert "No arm is ahead of the others" not in text
+    assert "+20.0 to A, C ahead of it at 2 of 2 seeds" in text
+    assert "B, D (clustered) is ahead with every run, at 45.0 ± 7.1 over 2 seeds" in text
     assert "cannot say" not in text
 
 

@@ -99,14 +99,14 @@ def test_settings_that_differ_are_listed_with_every_value(tmp_path):
 def test_other_code_data_and_initial_weights_are_differences(tmp_path):
     other = PROVENANCE | {
         "git_revision": "fedc",
-        "images": [{"name": "coco-train", "index_sha256": "cc33", "folder": "/elsewhere"}],
+        "images": [{"name": "coco-train", "index_sha256": "cc" * 32, "folder": "/elsewhere"}],
         "initial_weights": {"sha256": "dd44", "file": "step.pt"},
     }
     runs = read_runs([make_run(tmp_path / "a"), make_run(tmp_path / "b", provenance=other)])
 
     assert differing_settings(runs) == (
         ("git_revision", ("0123456789abcdef", "fedc")),
-        ("images.0.index_sha256", ("aa11", "cc33")),
+        ("images.0.index_sha256", ("aa11", "cc" * 8)),
         ("initial_weights.sha256", ("not set", "dd44")),
     )
 

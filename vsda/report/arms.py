@@ -107,15 +107,14 @@ def arm_verdict(all_arms: Sequence[Arm], set_index: int) -> str:
         return f"{_label(arm)} reaches {reached}."
     if not score.best:
         return (
-            "No arm is ahead of the others with each of its seeds; the highest mean is "
+            "No clear winner: the runs of the arms overlap. The highest mean is "
             f"{reached}, of {_label(arm)}."
         )
+    text = f"{_label(arm)} is ahead with every run, at {reached}"
     if score.difference is None:
-        return f"{_label(arm)} is ahead at {reached}."
-    return (
-        f"{_label(arm)} is ahead at {reached}, {signed_text(score.difference)} points against "
-        f"{_label(all_arms[0])}."
-    )
+        return f"{text}."
+    against = f"{signed_text(score.difference)} points against {_label(all_arms[0])}"
+    return f"{text}, {against}."
 
 
 def _scores(

@@ -12,6 +12,7 @@ TARGET_FLAG = "uses_target_labels"
 """A true value under this key, anywhere in the provenance, is told as a warning."""
 
 UNSET = "not set"
+HASH_LETTERS = 16
 LONGEST = 240
 """Letters of a value that are shown."""
 
@@ -99,8 +100,12 @@ def differing_settings(runs: Sequence[Run]) -> tuple[tuple[str, tuple[str, ...]]
 
 
 def origins(run: Run) -> tuple[tuple[str, str], ...]:
-    """Return the versions, revision, data and initial weights that the provenance names."""
-    return tuple(item for item in flatten(run.provenance or {}) if _ORIGIN.fullmatch(item[0]))
+    """Return versions, revision, data and initial weights from the provenance, hashes cut short."""
+    return tuple(
+        (key, value[:HASH_LETTERS] if key.endswith("sha256") else value)
+        for key, value in flatten(run.provenance or {})
+        if _ORIGIN.fullmatch(key)
+    )
 
 
 def _differing(tables: Sequence[Mapping[str, str]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
