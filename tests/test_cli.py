@@ -28,6 +28,20 @@ def test_mistake_is_one_line_without_a_traceback(vsda, tmp_path):
     assert process.stderr.count("\n") == 1
 
 
+def test_command_that_needs_torch_says_how_to_get_it(tmp_path):
+    code = "import sys; sys.modules['torch'] = None; from vsda.cli.app import main; main()"
+    process = subprocess.run(
+        [sys.executable, "-c", code, "train", "swin-patch"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 1
+    assert process.stderr.startswith("vsda: this command needs torch, which a data-only")
+    assert "pip install 'vsda[train]'" in process.stderr
+
+
 def test_setting_with_a_typing_error_is_a_usage_error(vsda):
     process = vsda("train", "swin-patch", "--set", "stepz=3", code=2)
     assert "Did you mean 'steps'" in process.stderr

@@ -13,7 +13,18 @@ from vsda.cli.report import report
 from vsda.cli.shards import shards_app
 from vsda.cli.synth import synth
 from vsda.cli.train import evaluate, recipes, train
-from vsda.errors import VsdaError
+from vsda.errors import ExitCode, VsdaError
+
+TRAIN_PACKAGES = {
+    "torch",
+    "torchvision",
+    "timm",
+    "lightning",
+    "tensorboard",
+    "jinja2",
+    "markupsafe",
+}
+"""What only the `[train]` extra brings."""
 
 app = typer.Typer(
     name="vsda",
@@ -55,5 +66,17 @@ def main() -> None:
     try:
         app()
     except VsdaError as error:
-        sys.stderr.write(f"vsda: {error}\n")
-        sys.exit(error.exit_code)
+        _end(str(error), error.exit_code)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in TRAIN_PACKAGES:
+            raise
+        _end(
+            f"this command needs {error.name}, which a data-only installation lacks; "
+            "pip install 'vsda[train]'",
+            ExitCode.FAILED,
+        )
+
+
+def _end(message: str, code: ExitCode) -> None:
+    sys.stderr.write(f"vsda: {message}\n")
+    sys.exit(code)
