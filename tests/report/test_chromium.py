@@ -55,13 +55,14 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """A page of three runs with everything on it, one of them with hostile names."""
+    """A page of nine runs with everything on it, one of them with a hostile name."""
     folder = tmp_path_factory.mktemp("report")
     place = str(make_set(folder / "shards"))
     runs = []
-    for number, name in enumerate(("source-only", "clustered", HOSTILE.replace("/", "_"))):
+    names = ["source-only", HOSTILE.replace("/", "_"), *(f"other-{n}" for n in range(7))]
+    for number, name in enumerate(names):
         rows = [{"step": step, "loss_adversarial": 0.7, "x" * 90: 1.0} for step in (50, 100)]
-        run = make_run(folder / name, CLUSTERED if number else {"long": "x" * 300}, rows)
+        run = make_run(folder / name, CLUSTERED | {"long": number * "x" * 100}, rows)
         listed = predict(run, {"davis/bear/00000": truth_mask(number)})
         videos = {"bear": 0.2, "a-very-long-name-of-a-sequence" * 5: 0.5, HOSTILE: 0.3}
         for which in ("davis-val", "coco-val"):
