@@ -189,7 +189,7 @@ def test_diverging_loss_stops_the_run(tmp_path, places):
 
 
 def test_missing_set_is_told_with_what_to_run(tmp_path, places):
-    with pytest.raises(ShardError, match="vsda prepare"):
+    with pytest.raises(ShardError, match=r"vsda prepare coco --out .*none' or name another"):
         open_inputs(small_recipe(), [str(tmp_path / "none" / "coco-train")], places[1])
 
 

@@ -5,6 +5,7 @@ from vsda.storage import list_files
 
 INDEX_SUFFIX = ".index.json"
 TAR_SUFFIX = ".tar"
+_SPLITS = ("train", "val", "test")
 
 
 def set_name(index_file: str) -> str:
@@ -38,5 +39,13 @@ def explain_absence(place: str) -> str:
         )
     return (
         f"{place}: no shards here (no *{INDEX_SUFFIX}); make some with "
-        f"'vsda prepare <dataset> --out {folder}' or name another place"
+        f"'{_prepare_command(folder)}' or name another place"
     )
+
+
+def _prepare_command(place: str) -> str:
+    """Return the command that makes shards at a folder, or the set `<folder>/<dataset>-<split>`."""
+    dataset, dash, split = file_name(place).rpartition("-")
+    if dash and split in _SPLITS:
+        return f"vsda prepare {dataset} --out {folder_of(place)}"
+    return f"vsda prepare <dataset> --out {place}"
