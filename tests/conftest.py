@@ -36,3 +36,9 @@ def vsda(tmp_path):
         return process
 
     return run
+
+
+def pytest_report_header() -> str:
+    """Say at the top of every run whether the tests on real samples can run."""
+    state = "found" if REAL_SAMPLES.is_dir() else "absent, their tests skip"
+    return f"real samples: {state} ({os.path.relpath(REAL_SAMPLES, ROOT)})"
