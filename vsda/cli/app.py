@@ -60,9 +60,17 @@ def _run_here(arguments: list[str]) -> None:
         raise typer.Exit(code)
 
 
+class StderrHandler(logging.Handler):
+    """Writes to what `sys.stderr` is at the moment, so that a progress bar stays below the log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        sys.stderr.write(f"{self.format(record)}\n")
+
+
 def main() -> None:
     """Run the command line; a user's mistake becomes one line on stderr and an exit code."""
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+    logging.basicConfig(handlers=[StderrHandler()], level=logging.INFO, format="%(message)s")
     try:
         app()
     except VsdaError as error:
