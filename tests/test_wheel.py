@@ -31,6 +31,7 @@ def test_wheel_holds_manifests_recipes_and_the_page_template(installed):
         "_data/pipelines/train/swin-patch.toml",
         "_data/pipelines/demo.toml",
         "report/page.html.j2",
+        "py.typed",
     } <= names
 
 
