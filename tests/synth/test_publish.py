@@ -80,6 +80,15 @@ def test_overwrite_leaves_a_strange_folder_alone(tmp_path):
     assert (tmp_path / "out" / "thesis.tex").read_text() == "precious"
 
 
+def test_overwrite_never_deletes_what_a_user_put_beside_the_made_files(tmp_path):
+    publish(tmp_path / "out", "old")
+    (tmp_path / "out" / "shards").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("precious")
+    with pytest.raises(UsageError, match=r"out also holds mine\.txt, shards, which --overwrite"):
+        publish(tmp_path / "out", overwrite=True)
+    assert names(tmp_path / "out") == ["made.txt", "mine.txt", "shards"]
+
+
 def test_a_file_in_the_way_is_left_alone(tmp_path):
     (tmp_path / "out").write_text("precious")
     with pytest.raises(UsageError, match="leaves it alone"):

@@ -73,6 +73,20 @@ def test_an_unknown_style_leaves_nothing(tmp_path, small_options):
     assert not list(tmp_path.iterdir())
 
 
+def test_overwrite_replaces_a_world_and_spares_what_else_lies_in_its_folder(tmp_path):
+    tiny = WorldOptions(
+        num_images=1, num_val_images=1, num_videos=1, num_frames=1, num_val_videos=1, size_px=32
+    )
+    out = write_world(tmp_path / "out", tiny).coco_root.parent
+    (out / "coco" / "old").touch()
+    write_world(out, tiny, overwrite=True)
+    assert not (out / "coco" / "old").exists()
+    (out / "shards").mkdir()
+    with pytest.raises(UsageError, match="out also holds shards, which --overwrite would delete"):
+        write_world(out, tiny, overwrite=True)
+    assert (out / "shards").is_dir()
+
+
 def test_no_workers_are_refused(tmp_path, small_options):
     with pytest.raises(UsageError, match="workers: expected at least 1, got 0"):
         write_world(tmp_path / "out", small_options, num_workers=0)

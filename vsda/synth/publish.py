@@ -1,7 +1,7 @@
 """A folder that gets its name only when it is complete."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,11 +13,13 @@ OLD_SUFFIX = ".old"
 
 
 @contextmanager
-def published_folder(out: Path, marker: str, overwrite: bool = False) -> Iterator[Path]:
+def published_folder(
+    out: Path, marker: str, others: Collection[str] = (), overwrite: bool = False
+) -> Iterator[Path]:
     """Yield an empty folder that gets the name `out` only if the block ends without an error.
 
     With `overwrite` it takes the place of a folder that holds a file called `marker`, the sign
-    that the same program made it; nothing else is ever replaced.
+    that the same program made it, and nothing besides but `others`; nothing else is ever replaced.
 
     Raises:
         UsageError: `out` holds something that may not be replaced, or has no name of its own.
@@ -26,7 +28,7 @@ def published_folder(out: Path, marker: str, overwrite: bool = False) -> Iterato
     if out.name in {"", ".."}:
         raise UsageError(f"{str(out)!r} is no name for a new folder; give another --out")
     with exclusive(_beside(out, LOCK_SUFFIX)):
-        _check_free(out, marker, overwrite)
+        _check_free(out, marker, others, overwrite)
         yield from _filled(out)
     sync_dir(out.parent)
 
@@ -52,7 +54,7 @@ def _swap(part: Path, out: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _check_free(out: Path, marker: str, overwrite: bool) -> None:
+def _check_free(out: Path, marker: str, others: Collection[str], overwrite: bool) -> None:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     if not overwrite:
@@ -60,6 +62,12 @@ def _check_free(out: Path, marker: str, overwrite: bool) -> None:
     if not (out / marker).is_file():
         raise UsageError(
             f"{out} holds no {marker}, so --overwrite leaves it alone; give another --out"
+        )
+    strange = sorted({path.name for path in out.iterdir()} - {marker, *others})
+    if strange:
+        raise UsageError(
+            f"{out} also holds {', '.join(strange)}, which --overwrite would delete; move that "
+            "away, or give another --out"
         )
 
 

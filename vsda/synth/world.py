@@ -59,7 +59,7 @@ def write_world(
 
     The same options give the same bytes whatever the number of workers, on machines with the
     same versions of numpy, Pillow and PyAV. `out` appears only when it is complete. With
-    `overwrite` a made-up world that lies there is replaced; anything else never is.
+    `overwrite` a made-up world that lies there alone is replaced; anything else never is.
 
     Raises:
         UsageError: `out` holds something, or no such number of workers.
@@ -68,7 +68,8 @@ def write_world(
     if num_workers < 1:
         raise UsageError(f"workers: expected at least 1, got {num_workers}")
     style_named(options.style)
-    with published_folder(out, marker=WORLD_FILE, overwrite=overwrite) as part:
+    folders = (COCO_FOLDER, DAVIS_FOLDER)
+    with published_folder(out, WORLD_FILE, others=folders, overwrite=overwrite) as part:
         _write(part, options, num_workers)
     return World(
         coco_root=out / COCO_FOLDER,
