@@ -5,7 +5,7 @@ import pytest
 
 from tests.shards.frames import changed_index, copy_files, cuts, flipped, frame, make_set
 from vsda.errors import ShardError
-from vsda.shards.index import ShardSet, index_path
+from vsda.shards.index import ShardSet, index_path, open_set
 from vsda.shards.verify import Kind, verify, verify_place
 
 TARS = [f"davis-train-{number:06d}.tar" for number in range(3)]
@@ -81,6 +81,28 @@ def test_what_an_interrupted_run_left_is_found(davis, tmp_path):
     for name in names:
         (tmp_path / name).touch()
     assert found(davis) == [(name, Kind.LEFTOVER) for name in names]
+
+
+def test_files_that_a_glob_of_the_set_would_read_are_found(davis, tmp_path):
+    names = ["davis-train-000000 (1).idx", "davis-train-000000 (1).tar", "davis-train-extra.tar"]
+    for name in names:
+        (tmp_path / name).touch()
+    assert found(davis) == [(name, Kind.EXTRA) for name in names]
+
+
+def test_a_staging_folder_is_found_and_not_called_removable_for_sure(davis, tmp_path):
+    (tmp_path / ".davis-train.part").mkdir()
+    (problem,) = verify(davis)
+    assert (problem.shard, problem.kind) == (".davis-train.part", Kind.LEFTOVER)
+    assert "run its command again to finish it, or remove it when no run goes" in problem.message
+
+
+def test_files_of_a_longer_set_name_with_an_index_are_no_problem(davis, tmp_path):
+    make_set(tmp_path, [[frame(0)]], name="davis-train-small")
+    (tmp_path / "davis-train-small-copy.tar").touch()
+    assert verify(davis) == []
+    small = open_set(f"{tmp_path}/davis-train-small")
+    assert found(small) == [("davis-train-small-copy.tar", Kind.EXTRA)]
 
 
 def test_files_of_other_sets_and_other_files_are_no_problem(davis, tmp_path):
@@ -170,6 +192,13 @@ class TestPlaces:
             ("coco-val-000001.tar.part", Kind.EXTRA),
         ]
         assert orphans.problems[0].message == "there is no index coco-train.index.json"
+
+    def test_the_staging_folder_of_a_set_without_an_index_is_found(self, davis, tmp_path):
+        (tmp_path / ".coco-train.part").mkdir()
+        _, orphans = verify_place(davis.folder)
+        assert [(row.shard, row.kind) for row in orphans.problems] == [
+            (".coco-train.part", Kind.LEFTOVER)
+        ]
 
     def test_a_place_without_sets_is_an_error(self, tmp_path):
         with pytest.raises(ShardError, match="no shards here"):

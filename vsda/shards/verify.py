@@ -8,11 +8,18 @@ from enum import StrEnum
 from vsda.errors import ShardError, VsdaError
 from vsda.progress import progress
 from vsda.shards.index import ShardIndex, ShardSet, find_indexes, open_set
-from vsda.shards.names import INDEX_SUFFIX, file_name, folder_of, set_name
+from vsda.shards.names import INDEX_SUFFIX, TAR_SUFFIX, file_name, folder_of, set_name
 from vsda.shards.tars import load_idx
 from vsda.storage import PART_SUFFIX, file_size, list_files, sha256_file
 
 _NUMBERED = r"-\d+\.(tar|idx)"
+_STAGING = rf"\.(?P<set>.+){re.escape(PART_SUFFIX)}"
+
+
+_STAGING_MESSAGE = (
+    "a run that makes this set left it, or still goes on; run its command again to finish it, or "
+    "remove it when no run goes on"
+)
 
 
 class Kind(StrEnum):
@@ -78,8 +85,9 @@ def verify_place(place: str) -> Iterator[Verdict]:
 def verify(shard_set: ShardSet) -> list[Problem]:
     """Return everything that is wrong with a set; each file of it is read whole.
 
-    Found are missing, cut, changed and swapped files, other tars and `.idx` files under the name
-    of the set, what an interrupted run left, wrong counts and keys that occur twice.
+    Found are missing, cut, changed and swapped files, other tars and `.idx` files that `<set>-*`
+    matches, what an interrupted run left, wrong counts and keys that occur twice. Numbered files
+    of a longer set name belong to that set, whether it has an index or not.
     """
     files = _files(shard_set.index)
     owners = {file.sha256: file.name for file in files}
@@ -156,30 +164,47 @@ def _strays(shard_set: ShardSet) -> list[Problem]:
     """Return what lies in the folder under the name of the set and does not belong to it."""
     index = shard_set.index
     listed = {file.name for file in _files(index)}
-    own = re.compile(re.escape(index.name) + _NUMBERED)
     own_part = re.compile(
         f"{re.escape(index.name)}({_NUMBERED}|{re.escape(INDEX_SUFFIX)}){re.escape(PART_SUFFIX)}"
     )
+    names = _names(shard_set.folder)
+    sets = {set_name(name) for name in names if name.endswith(INDEX_SUFFIX)} | {index.name}
     problems = []
-    for name in _names(shard_set.folder):
-        if own.fullmatch(name) and name not in listed:
+    for name in names:
+        if name not in listed and _owner(name, sets) == index.name:
             problems.append(Problem(name, Kind.EXTRA, "its index does not list it"))
         elif own_part.fullmatch(name):
             message = "an interrupted run left it; it can be removed"
             problems.append(Problem(name, Kind.LEFTOVER, message))
+        elif name == f".{index.name}{PART_SUFFIX}":
+            problems.append(Problem(name, Kind.LEFTOVER, _STAGING_MESSAGE))
     return problems
 
 
+def _owner(name: str, sets: set[str]) -> str | None:
+    """Return the set that a tar or `.idx` bears the name of, None where it is no such file.
+
+    A number at the end ends the name of the set; any other file goes to the longest of `sets`.
+    """
+    if numbered := re.fullmatch(f"(?P<set>.+){_NUMBERED}", name):
+        return numbered["set"]
+    if not name.endswith((TAR_SUFFIX, ".idx")):
+        return None
+    return max((known for known in sets if name.startswith(f"{known}-")), key=len, default=None)
+
+
 def _orphans(folder: str, indexes: list[str]) -> list[Problem]:
-    """Return the tars and `.idx` files of sets that have no index."""
+    """Return the tars, `.idx` files and staging folders of sets that have no index."""
     known = {set_name(index) for index in indexes}
     numbered = re.compile(f"(?P<set>.+?){_NUMBERED}({re.escape(PART_SUFFIX)})?")
-    matches = [match for name in _names(folder) if (match := numbered.fullmatch(name))]
-    return [
-        Problem(match[0], Kind.EXTRA, f"there is no index {match['set']}{INDEX_SUFFIX}")
-        for match in matches
-        if match["set"] not in known
-    ]
+    problems = []
+    for name in _names(folder):
+        if (match := numbered.fullmatch(name)) and match["set"] not in known:
+            message = f"there is no index {match['set']}{INDEX_SUFFIX}"
+            problems.append(Problem(name, Kind.EXTRA, message))
+        elif (match := re.fullmatch(_STAGING, name)) and match["set"] not in known:
+            problems.append(Problem(name, Kind.LEFTOVER, _STAGING_MESSAGE))
+    return problems
 
 
 def _names(folder: str) -> list[str]:
