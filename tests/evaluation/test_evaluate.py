@@ -1,6 +1,7 @@
 """A run judged on a set."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -26,7 +27,8 @@ def world(tmp_path_factory):
     videos = make_videos(folder / "shards", 5)
     fast = {"name": "adamw", "learning_rate": 0.01, "schedule": "constant"}
     recipe = small_recipe(optimizer=fast, steps=30)
-    inputs = open_inputs(recipe, [str(folder / "shards" / "images")], [])
+    recipe = recipe.model_copy(update={"images": (str(folder / "shards" / "images"),)})
+    inputs = open_inputs(recipe)
     train(recipe, inputs, RunOptions(run_dir=folder / "run"))
     return folder / "run", images, videos
 
@@ -89,8 +91,6 @@ def test_absent_class_is_told(world, tmp_path):
 
 
 def test_set_without_labels_is_refused(world, tmp_path):
-    from dataclasses import replace
-
     run_dir, _, _ = world
     bare = [replace(make_sample(0, size_px=32, sequence=None), seg=None)]
     with pytest.raises(ShardError, match=r"has no seg\.png; prepare --remap coco"):
@@ -127,3 +127,18 @@ def test_table_shows_the_worst_videos_first_and_says_how_many_are_left_out():
     shown = [line.split()[0] for line in lines if line.startswith("clip")]
     assert shown == [f"clip{i:02d}" for i in range(30)]
     assert "and 10 better ones, all in the JSON file" in lines
+
+
+def test_scores_of_another_set_with_the_same_name_are_not_overwritten(world, tmp_path):
+    run_dir, images, _ = world
+    evaluate(run_dir, images, EvaluationOptions())
+    other = make_images(tmp_path, 3)
+    with pytest.raises(RunError, match="holds the scores of another set called images"):
+        evaluate(run_dir, other, EvaluationOptions())
+
+
+def test_checkpoint_of_another_run_is_refused(world, tmp_path):
+    run_dir, images, _ = world
+    stranger = tmp_path / "step-000001.pt"
+    with pytest.raises(RunError, match="not one of the checkpoints in"):
+        evaluate(run_dir, images, EvaluationOptions(checkpoint=stranger))

@@ -16,8 +16,15 @@ from vsda.training.checkpoint import (
 
 
 def checkpoint(step):
-    weights = {"weight": torch.full((4,), float(step))}
-    return Checkpoint(step=step, network=weights, adversarial={}, optimizers=[], recipe={"a": 1})
+    return Checkpoint(
+        step=step,
+        network={"weight": torch.full((4,), float(step))},
+        adversarial={},
+        optimizers=[],
+        recipe={"a": 1},
+        inputs={},
+        meter={},
+    )
 
 
 def save(run_dir, *steps, keep=9):
@@ -87,3 +94,17 @@ def test_another_file_is_told(tmp_path):
     path.with_suffix(".sha256").write_text(hashlib.sha256(path.read_bytes()).hexdigest())
     with pytest.raises(RunError, match="not a checkpoint of a training run"):
         load_checkpoint(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"plain words\n", b"\x80\x02cos\ngetcwd\n."])
+def test_file_of_another_kind_is_told(tmp_path, content):
+    path = tmp_path / "step-000001.pt"
+    path.write_bytes(content)
+    with pytest.raises(RunError, match="cannot be read as a checkpoint"):
+        load_checkpoint(path)
+
+
+def test_empty_hash_file_lets_the_checkpoint_before_be_taken(tmp_path):
+    _, last = save(tmp_path, 5, 10)
+    last.with_suffix(".sha256").write_text("")
+    assert latest_checkpoint(tmp_path).step == 5

@@ -6,18 +6,19 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 import torch
 
 from tests.conftest import ROOT
-from tests.made_sets import make_images, make_videos
+from tests.made_sets import make_images, make_sample, make_set, make_videos
 from tests.training.small import CLUSTERED, DOMAIN, SMALL, small_recipe
 from vsda.errors import RecipeError, RunError, ShardError
 from vsda.training.checkpoint import list_checkpoints, load_checkpoint
 from vsda.training.inputs import open_inputs
 from vsda.training.metrics_log import read_metrics
-from vsda.training.run import RunOptions, new_run_dir, train
+from vsda.training.run import RunOptions, last_run_dir, new_run_dir, train
 
 
 @pytest.fixture
@@ -28,14 +29,27 @@ def places(tmp_path):
 
 
 def run(recipe, places, run_dir, **options):
-    inputs = open_inputs(recipe, *places)
+    recipe = recipe.model_copy(update={"images": tuple(places[0]), "videos": tuple(places[1])})
+    inputs = open_inputs(recipe)
     return load_checkpoint(train(recipe, inputs, RunOptions(run_dir=run_dir, **options)))
 
 
 def same_state(one, other):
-    states = [(one.network, other.network), (one.adversarial, other.adversarial)]
-    equal = all(torch.equal(a[key], b[key]) for a, b in states for key in a)
-    return equal and str(one.optimizers) == str(other.optimizers)
+    return all(
+        same(getattr(one, part), getattr(other, part))
+        for part in ("network", "adversarial", "optimizers", "meter")
+    )
+
+
+def same(one, other):
+    """Compare states exactly, tensor by tensor."""
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return one == other
 
 
 def losses(run_dir):
@@ -157,10 +171,6 @@ def test_initial_weights_are_taken_from_another_run(tmp_path, places):
 
 def test_run_without_labels_in_the_videos_is_the_same_run(tmp_path, places):
     """Unlabelled means unlabelled: the masks of the video set are never read."""
-    from dataclasses import replace
-
-    from tests.made_sets import make_sample, make_set
-
     samples = [make_sample(100 + i, size_px=32, sequence="clip", darkness=0.4) for i in range(5)]
     bare = [replace(sample, seg=None) for sample in samples]
     make_set(tmp_path / "bare", "videos", bare)
@@ -184,27 +194,137 @@ def test_resuming_with_another_recipe_is_refused(tmp_path, places):
 
 def test_diverging_loss_stops_the_run(tmp_path, places):
     wild = {"name": "sgd", "learning_rate": 1e30}
-    with pytest.raises(RunError, match="the loss is nan at step"):
+    with pytest.raises(RunError, match=r"diverged, the loss is .* at step"):
         run(small_recipe(optimizer=wild), places, tmp_path / "run")
+
+
+def test_rows_of_a_resumed_run_are_those_of_an_undisturbed_one(tmp_path, places):
+    """Also where a checkpoint lies between two rows of the log."""
+    settings = {"log_every": 5, "checkpoint_every": 4, "keep_checkpoints": 9}
+    run(small_recipe(**settings), places, tmp_path / "whole")
+    run(small_recipe(**settings), places, tmp_path / "cut")
+    for path in list_checkpoints(tmp_path / "cut")[2:]:
+        path.unlink()
+    run(small_recipe(**settings), places, tmp_path / "cut", resume=True)
+    assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
+    assert [step for step, _ in losses(tmp_path / "cut")] == [5, 10, 15, 20]
+
+
+def test_diverged_weights_never_become_a_checkpoint(tmp_path, places):
+    wild = {"name": "momentum", "learning_rate": 1e30}
+    settings = {"optimizer": wild, "log_every": 20, "checkpoint_every": 3}
+    with pytest.raises(RunError, match="diverged"):
+        run(small_recipe(**settings), places, tmp_path / "run")
+    assert not list_checkpoints(tmp_path / "run")
+
+
+def test_resuming_on_other_data_is_refused(tmp_path, places):
+    run(small_recipe(steps=4), places, tmp_path / "run")
+    make_images(tmp_path / "other", 7)
+    other = ([str(tmp_path / "other" / "images")], places[1])
+    with pytest.raises(RunError, match=r"on other data \(different: class_weights, images\)"):
+        run(small_recipe(steps=4), other, tmp_path / "run", resume=True)
+
+
+def test_what_does_not_decide_the_weights_may_change_on_resume(tmp_path, places):
+    whole = run(small_recipe(), places, tmp_path / "whole")
+    run(small_recipe(), places, tmp_path / "cut")
+    for path in list_checkpoints(tmp_path / "cut")[1:]:
+        path.unlink()
+    changed = small_recipe(workers=1, log_every=7, checkpoint_every=20, keep_checkpoints=1)
+    assert same_state(whole, run(changed, places, tmp_path / "cut", resume=True))
+
+
+def test_failed_start_does_not_block_the_folder(tmp_path, places):
+    wild = {"name": "momentum", "learning_rate": 1e30}
+    with pytest.raises(RunError, match="diverged"):
+        run(small_recipe(optimizer=wild), places, tmp_path / "run")
+    assert run(small_recipe(steps=1), places, tmp_path / "run").step == 1
+
+
+def test_second_process_in_a_run_folder_is_refused(tmp_path, places):
+    from vsda.errors import VsdaError
+    from vsda.storage import exclusive
+
+    with (
+        exclusive(tmp_path / "run" / ".lock"),
+        pytest.raises(VsdaError, match="another process is writing here"),
+    ):
+        run(small_recipe(steps=1), places, tmp_path / "run")
+
+
+def test_classifier_of_other_classes_is_not_taken_over(tmp_path, places):
+    run(small_recipe(steps=1), places, tmp_path / "first")
+    make_set(tmp_path, "images", [make_sample(i, size_px=32, sequence=None) for i in range(4)])
+    other = small_recipe(steps=1, classes="car,bird", class_weights={"source": "none"})
+    run(other, ([str(tmp_path / "images")], []), tmp_path / "then", init=tmp_path / "first")
+    record = json.loads((tmp_path / "then" / "provenance.json").read_text())
+    assert record["initial_weights"]["report"]["skipped"] == {
+        "decoder.conv_seg.weight": "classifier of other classes",
+        "decoder.conv_seg.bias": "classifier of other classes",
+    }
+
+
+def test_class_weights_from_videos_need_their_labels(tmp_path, places):
+    bare = [replace(make_sample(0, size_px=32, sequence="clip"), seg=None)]
+    make_set(tmp_path / "bare", "videos", bare)
+    recipe = small_recipe(class_weights={"source": "videos"})
+    with pytest.raises(ShardError, match=r"videos: has no seg\.png"):
+        run(recipe, (places[0], [str(tmp_path / "bare" / "videos")]), tmp_path / "run")
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_damaged_picture_is_told_with_its_key_and_without_a_traceback(tmp_path, places, workers):
+    samples = [make_sample(i, size_px=32, sequence=None) for i in range(4)]
+    samples[2] = replace(samples[2], jpg=samples[2].jpg[:200])
+    make_set(tmp_path / "bad", "images", samples)
+    bad = ([str(tmp_path / "bad" / "images")], [])
+    with pytest.raises(ShardError, match=r"^made/images/00002: an image of 200 bytes") as caught:
+        run(small_recipe(workers=workers), bad, tmp_path / "run")
+    assert "Traceback" not in str(caught.value)
+
+
+def test_damaged_row_of_the_metrics_does_not_stop_a_resume(tmp_path, places):
+    run(small_recipe(), places, tmp_path / "run")
+    for path in list_checkpoints(tmp_path / "run")[1:]:
+        path.unlink()
+    before = losses(tmp_path / "run")
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    lines = metrics.read_bytes().splitlines(keepends=True)
+    metrics.write_bytes(b"".join(lines[:17]) + b"\x00\x00\n" + lines[17])
+    run(small_recipe(), places, tmp_path / "run", resume=True)
+    assert losses(tmp_path / "run") == before
+
+
+def test_adversarial_settings_that_do_not_fit_are_told(tmp_path, places):
+    recipe = small_recipe(adversarial=CLUSTERED | {"pairs": 10})
+    with pytest.raises(RecipeError, match="adversarial: "):
+        run(recipe, places, tmp_path / "run")
+
+
+def test_run_folder_that_is_a_file_is_told(tmp_path, places):
+    (tmp_path / "run").write_text("")
+    with pytest.raises(RunError, match="is a file; --run names a folder"):
+        run(small_recipe(), places, tmp_path / "run")
 
 
 def test_missing_set_is_told_with_what_to_run(tmp_path, places):
     with pytest.raises(ShardError, match=r"vsda prepare coco --out .*none' or name another"):
-        open_inputs(small_recipe(), [str(tmp_path / "none" / "coco-train")], places[1])
+        open_inputs(small_recipe(images=(str(tmp_path / "none" / "coco-train"),)))
 
 
 def test_class_that_was_prepared_away_is_told(tmp_path):
-    from tests.made_sets import make_sample, make_set
-
     samples = [make_sample(i, size_px=32, sequence=None) for i in range(2)]
     make_set(tmp_path, "images", samples, classes=["person"], outside="background")
     with pytest.raises(
         RecipeError, match=r"prepared without \['dog'\], whose pixels are background"
     ):
-        open_inputs(small_recipe(), [str(tmp_path / "images")], [])
+        open_inputs(small_recipe(images=(str(tmp_path / "images"),)))
 
 
 def test_new_run_folders_are_numbered(tmp_path):
     assert new_run_dir("swin-patch", tmp_path).name == "swin-patch-1"
-    (tmp_path / "swin-patch-1").mkdir()
     assert new_run_dir("swin-patch", tmp_path).name == "swin-patch-2"
+    assert last_run_dir("swin-patch", tmp_path).name == "swin-patch-2"
+    with pytest.raises(RunError, match="no run swin-images-<n> to resume"):
+        last_run_dir("swin-images", tmp_path)

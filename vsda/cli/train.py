@@ -32,7 +32,11 @@ def train(
         typer.Option(help="Initial weights: a checkpoint, a run folder, or the authors' file."),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Continue from the latest whole checkpoint.")
+        bool,
+        typer.Option(
+            "--resume",
+            help="Continue from the latest whole checkpoint of --run, or of the last run.",
+        ),
     ] = False,
 ) -> None:
     """Train a recipe on labelled images and unlabelled videos.
@@ -46,17 +50,24 @@ def train(
     settings = load_recipe(TrainRecipe, path, set_ or [])
 
     from vsda.training.inputs import open_inputs
-    from vsda.training.run import RunOptions, new_run_dir
+    from vsda.training.run import RunOptions, last_run_dir, new_run_dir
     from vsda.training.run import train as run_training
 
+    if videos and not settings.needs_videos:
+        typer.echo(f"{path.stem} uses no videos; --videos is passed over", err=True)
     shards = Path(os.environ.get("VSDA_DATA", "data")) / "shards"
-    inputs = open_inputs(
-        settings,
-        images or [str(shards / name) for name in settings.images],
-        videos or [str(shards / name) for name in settings.videos],
+    places = {
+        "images": tuple(images or [str(shards / name) for name in settings.images]),
+        "videos": tuple(videos or [str(shards / name) for name in settings.videos]),
+    }
+    if not settings.needs_videos:
+        places["videos"] = ()
+    settings = settings.model_copy(update=places)
+    inputs = open_inputs(settings)
+    find_run_dir = last_run_dir if resume else new_run_dir
+    options = RunOptions(
+        run_dir=run or find_run_dir(path.stem, Path("runs")), init=init, resume=resume
     )
-    run_dir = run or new_run_dir(path.stem, Path("runs"))
-    options = RunOptions(run_dir=run_dir, init=init, resume=resume)
     typer.echo(run_training(settings, inputs, options))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from vsda.errors import RunError
 from vsda.evaluation.metrics import Confusion, class_iou, confusion_matrix, mean_iou
 from vsda.evaluation.predict import Prediction, TrainedNetwork, open_run, predict_set
 from vsda.progress import progress
@@ -16,7 +17,7 @@ from vsda.shards.read import RandomAccessShards
 from vsda.shards.write import encode_mask
 from vsda.storage import write_atomic
 from vsda.taxonomy import BACKGROUND_ID, ClassSet
-from vsda.training.inputs import check_labels
+from vsda.training.inputs import check_labels, set_identity
 
 EVALUATION_DIR = "evaluation"
 
@@ -64,7 +65,7 @@ def evaluate(run_dir: Path, shard_set: ShardSet, options: EvaluationOptions) -> 
     each mask's own size, where every labelled pixel of the set counts once.
 
     Raises:
-        RunError: The run has no checkpoint.
+        RunError: The run has no checkpoint, or scores of another set of this name.
         ShardError: The set has no labels.
         RecipeError: The set was prepared without a class that the run learned.
     """
@@ -72,6 +73,8 @@ def evaluate(run_dir: Path, shard_set: ShardSet, options: EvaluationOptions) -> 
     check_labels(shard_set, trained.classes)
     shards = RandomAccessShards(shard_set)
     name = shard_set.index.name
+    identity = set_identity(shard_set)
+    _refuse_other_scores(_path(run_dir, f"{name}.json"), identity)
     wanted = _spread(len(shards), options.pictures)
     tally = Tally(trained.num_outputs)
     pictures: list[dict[str, str]] = []
@@ -84,11 +87,24 @@ def evaluate(run_dir: Path, shard_set: ShardSet, options: EvaluationOptions) -> 
         "run": run_dir.name,
         "set": name,
         "place": shard_set.folder,
+        "index_sha256": identity["index_sha256"],
         **_scores(tally, trained),
         "predictions": pictures,
     }
     write_atomic(_path(run_dir, f"{name}.json"), json.dumps(scores, indent=2).encode() + b"\n")
     return scores
+
+
+def _refuse_other_scores(path: Path, identity: dict[str, str]) -> None:
+    """Keep the scores of one set from being taken for those of another with the same name."""
+    if not path.is_file():
+        return
+    kept = json.loads(path.read_bytes())
+    if kept.get("index_sha256") != identity["index_sha256"]:
+        raise RunError(
+            f"{path}: holds the scores of another set called {identity['name']} "
+            f"(in {kept.get('place')}); move it away to judge this one"
+        )
 
 
 def _scores(tally: Tally, trained: TrainedNetwork) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from vsda.shards.read import RandomAccessShards, decode_mask
 from vsda.stream.transforms import decode_resized, normalise
 from vsda.taxonomy import ClassSet, class_set
 from vsda.training.build import build_network
-from vsda.training.checkpoint import latest_checkpoint, load_checkpoint
+from vsda.training.checkpoint import checkpoint_dir, latest_checkpoint, load_checkpoint
 
 _BATCH_SIZE = 16
 
@@ -59,15 +59,20 @@ def open_run(run_dir: Path, checkpoint: Path | None = None) -> TrainedNetwork:
     """Return the network of the run's latest checkpoint, or of `checkpoint`.
 
     Raises:
-        RunError: No run folder, no whole checkpoint.
+        RunError: No run folder, no whole checkpoint, or `checkpoint` is another run's.
     """
+    if checkpoint is not None and checkpoint.resolve().parent != checkpoint_dir(run_dir).resolve():
+        raise RunError(f"{checkpoint}: not one of the checkpoints in {checkpoint_dir(run_dir)}")
     state = latest_checkpoint(run_dir) if checkpoint is None else load_checkpoint(checkpoint)
     if state is None:
         raise RunError(f"{run_dir}: no checkpoint; is it a run folder of `vsda train`?")
     recipe = check(TrainRecipe, state.recipe, f"{run_dir}: recipe of its checkpoint")
     classes = class_set(recipe.classes)
     network = build_network(recipe, len(classes) + 1)
-    network.load_state_dict(state.network)
+    try:
+        network.load_state_dict(state.network)
+    except RuntimeError as error:
+        raise RunError(f"{run_dir}: its weights do not fit its recipe: {error}") from error
     return TrainedNetwork(network=network.eval(), recipe=recipe, classes=classes, step=state.step)
 
 

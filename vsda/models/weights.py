@@ -90,11 +90,19 @@ class _Found:
     tensor: Tensor
 
 
-def load_weights(network: SegmentationNetwork, place: str | Path) -> WeightsReport:
+def load_weights(
+    network: SegmentationNetwork, place: str | Path, *, same_classes: bool = True
+) -> WeightsReport:
     """Load the file at a path or URL into `network` and return what became of each name.
 
     A classifier for another number of classes is left out, so that the network keeps its own;
     everything else must fit.
+
+    Args:
+        network: What gets the weights.
+        place: A checkpoint of ours or the authors' file.
+        same_classes: False if the file's classes are known to be others: its classifier is then
+            left out even where its shape would fit.
 
     Raises:
         VsdaError: The file cannot be read.
@@ -106,7 +114,9 @@ def load_weights(network: SegmentationNetwork, place: str | Path) -> WeightsRepo
     fitting = {
         name: item.tensor
         for name, item in found.items()
-        if name in wanted and wanted[name].shape == item.tensor.shape
+        if name in wanted
+        and wanted[name].shape == item.tensor.shape
+        and (same_classes or not _is_of(name, network.classifier))
     }
     left_out: dict[str, str] = {}
     misfits: list[str] = []
@@ -201,7 +211,13 @@ def _why_left_out(
     (num_got, *got_widths), (num_want, *want_widths) = got.tensor.shape, want.shape
     if got_widths != want_widths:
         return None
+    if num_got == num_want:
+        return "classifier of other classes"
     return f"classifier of {num_got} classes, the network has {num_want}"
+
+
+def _is_of(name: str, layer: str) -> bool:
+    return name.rpartition(".")[0] == layer
 
 
 def _describe(name: str, got: _Found | None, want: Tensor | None) -> str:

@@ -1,6 +1,6 @@
 """The shape of pipelines/train/*.toml. A recipe states only what differs from these defaults."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -124,7 +124,8 @@ class TrainRecipe(Settings):
     """Classes to learn: `shared:<dataset>`, `all`, or names separated by commas."""
     size_px: Positive = 256
     """Images and frames are resized to a square of this side."""
-    batch_images: Positive = 32
+    batch_images: Annotated[int, Field(ge=2)] = 32
+    """At least two: the decoder normalises over the batch, down to maps of one pixel."""
     batch_videos: Positive = 32
     steps: Positive = 40_000
     seed: Count = 0
@@ -145,3 +146,27 @@ class TrainRecipe(Settings):
     def uses_videos(self) -> bool:
         """Tell whether the run streams unlabelled frames."""
         return self.adversarial.loss != "none"
+
+    @property
+    def needs_videos(self) -> bool:
+        """Tell whether the run opens sets of videos at all."""
+        return self.uses_videos or self.class_weights.source == "videos"
+
+    def deciding(self) -> dict[str, Any]:
+        """Return the settings that decide the trained weights, as JSON values.
+
+        Where the sets lie, how many processes read them and what is logged and kept when may
+        change between a run and its continuation.
+        """
+        return self.model_dump(
+            mode="json",
+            exclude={
+                "description",
+                "images",
+                "videos",
+                "workers",
+                "log_every",
+                "checkpoint_every",
+                "keep_checkpoints",
+            },
+        )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,7 +28,7 @@ class Batch:
 
     Attributes:
         images: (N, 3, S, S) uint8.
-        masks: (N, S, S) int64 class indices, 255 ignore.
+        masks: (N, S, S) uint8 class indices, 255 ignore.
         frames: (M, 3, S, S) uint8, or None in a run without videos.
     """
 
@@ -90,7 +91,7 @@ def _batches(
     batch_size: int,
     stream: int,
     place: Place,
-) -> Iterator[Tensor]:
+) -> Iterator[Any]:
     order = StreamOrder(
         length=len(dataset),
         batch_size=batch_size,
@@ -100,4 +101,4 @@ def _batches(
         world_size=place.world_size,
     )
     draws = StepDraws(order, place.start_step, recipe.steps)
-    return iter(stream_batches(dataset, draws, recipe.workers))
+    return stream_batches(dataset, draws, recipe.workers)

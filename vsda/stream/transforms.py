@@ -54,8 +54,8 @@ def resize_mask(mask: Mask, size_px: int) -> Mask:
 
 
 def project_mask(mask: Mask, classes: ClassSet) -> Tensor:
-    """Return COCO ids as int64 class indices: 0 background, 1..K in the set's order, 255 ignore."""
-    return torch.from_numpy(classes.projection()[mask].astype(np.int64))
+    """Return COCO ids as uint8 class indices: 0 background, 1..K in the set's order, 255 ignore."""
+    return torch.from_numpy(classes.projection()[mask])
 
 
 def augment(image: Tensor, change: Augmentation, generator: np.random.Generator) -> Tensor:

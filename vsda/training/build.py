@@ -80,14 +80,17 @@ def build_adversarial(
     if settings.loss == "domain":
         discriminator = TokenDiscriminator(features, hidden=settings.hidden)
         return DomainLoss(discriminator, reduction=settings.reduction)
-    return ClusteredLoss(
-        PairDiscriminator(features, hidden=settings.hidden),
-        num_clusters=settings.clusters or num_classes,
-        in_features=features,
-        num_pairs=settings.pairs,
-        iterations=settings.kmeans_iterations,
-        reduction=settings.reduction,
-    )
+    try:
+        return ClusteredLoss(
+            PairDiscriminator(features, hidden=settings.hidden),
+            num_clusters=settings.clusters or num_classes,
+            in_features=features,
+            num_pairs=settings.pairs,
+            iterations=settings.kmeans_iterations,
+            reduction=settings.reduction,
+        )
+    except ValueError as error:
+        raise RecipeError(f"adversarial: {error}") from error
 
 
 def build_optimizations(objective: Objective, recipe: TrainRecipe) -> list[Optimization]:
@@ -95,12 +98,19 @@ def build_optimizations(objective: Objective, recipe: TrainRecipe) -> list[Optim
     built = [build_optimization(objective.network, recipe.optimizer, recipe.steps)]
     if objective.adversarial is not None:
         settings = recipe.discriminator_optimizer
-        built.append(build_optimization(objective.adversarial, settings, recipe.steps))
+        table = "discriminator_optimizer"
+        built.append(build_optimization(objective.adversarial, settings, recipe.steps, table))
     return built
 
 
-def build_optimization(module: nn.Module, settings: OptimizerSettings, steps: int) -> Optimization:
-    """Return timm's optimiser over `module` with a schedule that ends at `steps`."""
+def build_optimization(
+    module: nn.Module, settings: OptimizerSettings, steps: int, table: str = "optimizer"
+) -> Optimization:
+    """Return timm's optimiser over `module` with a schedule that ends at `steps`.
+
+    Raises:
+        RecipeError: timm has no such optimiser, or it refuses the settings of `table`.
+    """
     family: dict[str, Any] = {"betas": settings.betas} if "adam" in settings.name else {}
     try:
         optimizer = create_optimizer_v2(
@@ -112,7 +122,7 @@ def build_optimization(module: nn.Module, settings: OptimizerSettings, steps: in
             **family,
         )
     except (ValueError, AssertionError, TypeError) as error:
-        raise RecipeError(f"optimizer.name: {settings.name!r} of timm: {error}") from error
+        raise RecipeError(f"{table}.name: {settings.name!r} of timm: {error}") from error
     return Optimization(
         optimizer,
         _scheduler(optimizer, settings, steps),

@@ -7,6 +7,7 @@ so what must be kept is the step, the weights and the optimisers' states.
 import hashlib
 import io
 import logging
+import pickle
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +22,9 @@ from vsda.storage import write_atomic
 logger = logging.getLogger(__name__)
 
 _NAME = re.compile(r"step-(\d{6,})\.pt")
-_KEYS = ("step", "network", "adversarial", "optimizers", "recipe")
+_KEYS = ("step", "network", "adversarial", "optimizers", "recipe", "inputs", "meter")
+_DAMAGE = (RuntimeError, EOFError, ValueError, OSError, KeyError, pickle.UnpicklingError)
+"""What torch.load raises for files that are cut, changed or something else."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +37,8 @@ class Checkpoint:
         adversarial: State of the discriminator and the centroids; empty in a source-only run.
         optimizers: States in the order of `build_optimizations`.
         recipe: The resolved recipe as plain values.
+        inputs: What it was trained on, see `RunInputs.identity`.
+        meter: The numbers since the last row of the log, by name.
     """
 
     step: int
@@ -41,6 +46,8 @@ class Checkpoint:
     adversarial: Mapping[str, Any]
     optimizers: list[Mapping[str, Any]]
     recipe: Mapping[str, Any]
+    inputs: Mapping[str, Any]
+    meter: Mapping[str, Any]
 
 
 def checkpoint_dir(run_dir: Path) -> Path:
@@ -98,8 +105,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
     _check_digest(path, data)
     try:
         raw = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, ValueError, OSError) as error:
-        raise RunError(f"{path}: cannot be read as a checkpoint: {error}") from error
+    except _DAMAGE as error:
+        raise RunError(
+            f"{path}: cannot be read as a checkpoint ({type(error).__name__}: {error})"
+        ) from error
     if not isinstance(raw, dict) or not set(_KEYS) <= raw.keys():
         raise RunError(f"{path}: not a checkpoint of a training run; expected the keys {_KEYS}")
     return Checkpoint(**{key: raw[key] for key in _KEYS})
@@ -109,7 +118,7 @@ def _check_digest(path: Path, data: bytes) -> None:
     beside = _digest_path(path)
     if not beside.is_file():
         return  # a checkpoint that somebody copied alone: torch's own checks must do
-    expected = beside.read_text().split()[0]
+    expected = beside.read_text().partition(" ")[0]
     if hashlib.sha256(data).hexdigest() != expected:
         raise RunError(f"{path}: damaged: its SHA-256 is not the one in {beside.name}")
 

@@ -1,8 +1,9 @@
 """What a run reads: its sets of shards, its classes and the weights of its cross-entropy."""
 
+import hashlib
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from vsda.errors import RecipeError, ShardError
 from vsda.recipes.train import TrainRecipe
@@ -31,6 +32,14 @@ class RunInputs:
     video_sets: tuple[ShardSet, ...]
     weights: ClassWeights
 
+    def identity(self) -> dict[str, Any]:
+        """Return what must be the same when a run is continued: sets, their hashes, weights."""
+        return {
+            "images": [set_identity(shard_set) for shard_set in self.image_sets],
+            "videos": [set_identity(shard_set) for shard_set in self.video_sets],
+            "class_weights": list(self.weights.values),
+        }
+
     @property
     def images(self) -> Joined:
         """The labelled images, ready to be read."""
@@ -44,29 +53,24 @@ class RunInputs:
         return Joined([RandomAccessShards(shard_set) for shard_set in self.video_sets])
 
 
-def open_inputs(
-    recipe: TrainRecipe, image_places: Sequence[str], video_places: Sequence[str]
-) -> RunInputs:
-    """Open and check the sets of a run.
+def open_inputs(recipe: TrainRecipe) -> RunInputs:
+    """Open and check the sets of a run, whose places are the recipe's `images` and `videos`.
 
-    Args:
-        recipe: The run's recipe.
-        image_places: Sets of labelled images, each `<folder>/<set>` or a folder with one set.
-        video_places: Sets whose frames are streamed; passed over in a source-only run.
+    A place is `<folder>/<set>` or a folder with one set.
 
     Raises:
-        ShardError: A set is missing or has no labels.
+        ShardError: A set is missing, empty or has no labels where they are needed.
         RecipeError: A set was prepared without a class that the recipe learns.
     """
     classes = class_set(recipe.classes)
-    image_sets = tuple(open_set(place) for place in image_places)
-    needs_videos = recipe.uses_videos or recipe.class_weights.source == "videos"
-    video_sets = tuple(open_set(place) for place in video_places) if needs_videos else ()
+    image_sets = tuple(_open(place) for place in recipe.images)
+    video_sets = tuple(_open(place) for place in recipe.videos) if recipe.needs_videos else ()
     if not image_sets:
         raise RecipeError("no set of labelled images; name one with --images or in the recipe")
-    if needs_videos and not video_sets:
+    if recipe.needs_videos and not video_sets:
         raise RecipeError("no set of videos; name one with --videos or in the recipe")
-    for shard_set in image_sets:
+    counts_video_labels = recipe.class_weights.source == "videos"
+    for shard_set in (*image_sets, *(video_sets if counts_video_labels else ())):
         check_labels(shard_set, classes)
     weights = class_weights(recipe.class_weights, classes, image_sets, video_sets)
     if weights.uses_target_labels:
@@ -77,6 +81,19 @@ def open_inputs(
         video_sets=video_sets if recipe.uses_videos else (),
         weights=weights,
     )
+
+
+def _open(place: str) -> ShardSet:
+    shard_set = open_set(place)
+    if not shard_set.index.num_samples:
+        raise ShardError(f"{place}: the set has no samples")
+    return shard_set
+
+
+def set_identity(shard_set: ShardSet) -> dict[str, str]:
+    """Return a set's name and the hash of its index, which holds the hashes of its files."""
+    index = shard_set.index
+    return {"name": index.name, "index_sha256": hashlib.sha256(index.to_json()).hexdigest()}
 
 
 def check_labels(shard_set: ShardSet, classes: ClassSet) -> None:

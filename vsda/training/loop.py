@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,9 @@ from torch import Tensor
 from vsda.errors import RunError
 from vsda.models.network import SegmentationNetwork
 from vsda.progress import progress
+from vsda.recipes.load import check
 from vsda.recipes.train import TrainRecipe
+from vsda.storage import write_atomic
 from vsda.stream.domains import Batch, Place, stream_domains
 from vsda.training.build import (
     Optimization,
@@ -65,12 +68,22 @@ class Meter:
 
         Diagnostics without any measurement (nan in every step) are left out.
         """
-        seconds = max(time.monotonic() - self.started, 1e-9)
+        # Reading the numbers waits for the device, so the clock is read after them.
         means = {name: float(_mean(name, values)) for name, values in self.values.items()}
+        seconds = max(time.monotonic() - self.started, 1e-9)
         kept = {
             name: mean for name, mean in means.items() if name == "loss" or not math.isnan(mean)
         }
         return kept | {"images_per_s": self.pictures / seconds}
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the numbers so far, for a checkpoint between two rows."""
+        return {name: torch.stack(values) for name, values in self.values.items()}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Tensor]) -> "Meter":
+        """Go on with the numbers of a checkpoint."""
+        return cls(defaultdict(list, {name: list(each.unbind()) for name, each in state.items()}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +106,14 @@ class Trainer:
 
     def __init__(self, recipe: TrainRecipe, inputs: RunInputs, run_dir: Path) -> None:
         self._recipe, self._inputs, self._run_dir = recipe, inputs, run_dir
-        self._fabric = Fabric(accelerator="auto", devices=1)
+        accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+        self._fabric = Fabric(accelerator=accelerator, devices=1)
         network = build_network(recipe, len(inputs.classes) + 1)
         self._objective = build_objective(network, recipe, inputs.weights)
         self._objective.to(self._fabric.device)
         self._optimizations = build_optimizations(self._objective, recipe)
         self._step = 0
+        self._meter = Meter()
 
     @property
     def network(self) -> SegmentationNetwork:
@@ -109,22 +124,26 @@ class Trainer:
         """Continue from `checkpoint`.
 
         Raises:
-            RunError: It was written by a run of another recipe.
+            RunError: It was written by a run of another recipe or on other data.
         """
-        mine = self._recipe.model_dump(mode="json")
-        differing = sorted(key for key in mine if mine[key] != checkpoint.recipe.get(key))
-        if differing:
-            raise RunError(
-                f"{self._run_dir}: holds a run of another recipe (different: "
-                f"{', '.join(differing)}); resume with the settings of its {RECIPE_FILE}, "
-                "or choose another --run"
-            )
+        then = check(TrainRecipe, checkpoint.recipe, "recipe of the checkpoint").deciding()
+        self._refuse(self._recipe.deciding(), then, "of another recipe")
+        self._refuse(self._inputs.identity(), checkpoint.inputs, "on other data")
         self._objective.network.load_state_dict(checkpoint.network)
         if self._objective.adversarial is not None:
             self._objective.adversarial.load_state_dict(checkpoint.adversarial)
         for optimization, state in zip(self._optimizations, checkpoint.optimizers, strict=True):
             optimization.optimizer.load_state_dict(dict(state))
         self._step = checkpoint.step
+        self._meter = Meter.from_state(checkpoint.meter)
+
+    def _refuse(self, now: Mapping[str, Any], then: Mapping[str, Any], how: str) -> None:
+        differing = sorted(key for key in now if now[key] != then.get(key))
+        if differing:
+            raise RunError(
+                f"{self._run_dir}: holds a run {how} (different: {', '.join(differing)}); resume "
+                f"with what its {RECIPE_FILE} and provenance say, or choose another --run"
+            )
 
     def run(self) -> None:
         """Do the steps that are left, logging and keeping checkpoints as the recipe says."""
@@ -136,16 +155,16 @@ class Trainer:
         )
         inputs = self._inputs
         batches = stream_domains(recipe, inputs.classes, inputs.images, inputs.videos, place)
-        meter = Meter()
         with MetricsLog(self._run_dir, self._step) as log:
             for batch in progress(batches, "training", total=recipe.steps - self._step):
                 losses = self._advance(batch)
-                meter.add(losses, _num_pictures(batch))
+                self._meter.add(losses, _num_pictures(batch))
                 if self._step % recipe.log_every == 0 or self._step == recipe.steps:
-                    self._report(log, meter.means())
-                    meter = Meter()
+                    self._report(log, self._meter.means())
+                    self._meter = Meter()
                 if self._step % recipe.checkpoint_every == 0 or self._step == recipe.steps:
-                    self._save()
+                    log.sync()
+                    self._save(losses)
 
     def _advance(self, batch: Batch) -> StepLosses:
         step = self._step
@@ -160,17 +179,23 @@ class Trainer:
         return losses
 
     def _report(self, log: MetricsLog, means: Mapping[str, float]) -> None:
-        if not math.isfinite(means["loss"]):
-            raise RunError(
-                f"{self._run_dir}: the loss is {means['loss']} at step {self._step}; lower "
-                "optimizer.learning_rate or adversarial.mu, or set optimizer.clip_norm"
-            )
+        self._check_finite(means["loss"])
         rate = self._optimizations[0].optimizer.param_groups[0]["lr"]
         log.write(self._step, {**means, "learning_rate": rate})
         shown = "  ".join(f"{name} {means[name]:.4g}" for name in _SHOWN if name in means)
         logger.info("step %d/%d  %s", self._step, self._recipe.steps, shown)
 
-    def _save(self) -> None:
+    def _check_finite(self, loss: float) -> None:
+        weights = self._objective.parameters()
+        if math.isfinite(loss) and all(bool(each.isfinite().all()) for each in weights):
+            return
+        raise RunError(
+            f"{self._run_dir}: diverged, the loss is {loss} at step {self._step}; lower "
+            "optimizer.learning_rate or adversarial.mu, or set optimizer.clip_norm"
+        )
+
+    def _save(self, losses: StepLosses) -> None:
+        self._check_finite(float(losses.total.detach()))
         adversarial = self._objective.adversarial
         checkpoint = Checkpoint(
             step=self._step,
@@ -178,6 +203,8 @@ class Trainer:
             adversarial={} if adversarial is None else adversarial.state_dict(),
             optimizers=[each.optimizer.state_dict() for each in self._optimizations],
             recipe=self._recipe.model_dump(mode="json"),
+            inputs=self._inputs.identity(),
+            meter=self._meter.state(),
         )
         save_checkpoint(self._run_dir, checkpoint, self._recipe.keep_checkpoints)
 
@@ -219,7 +246,7 @@ def step_seed(seed: int, step: int, rank: int) -> int:
 def write_recipe(run_dir: Path, recipe: TrainRecipe) -> None:
     """Write the resolved recipe into the run folder."""
     text = json.dumps(recipe.model_dump(mode="json"), indent=2) + "\n"
-    (run_dir / RECIPE_FILE).write_text(text)
+    write_atomic(run_dir / RECIPE_FILE, text.encode())
 
 
 def _mean(name: str, values: list[Tensor]) -> Tensor:

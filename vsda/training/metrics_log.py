@@ -1,6 +1,8 @@
 """The numbers of a run: metrics.jsonl first, TensorBoard beside it."""
 
 import json
+import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -9,6 +11,8 @@ from typing import Self
 from torch.utils.tensorboard import SummaryWriter
 
 from vsda.storage import write_atomic
+
+logger = logging.getLogger(__name__)
 
 METRICS_FILE = "metrics.jsonl"
 
@@ -33,6 +37,10 @@ class MetricsLog:
         for name, value in values.items():
             self._board.add_scalar(name, value, step)
 
+    def sync(self) -> None:
+        """Make the rows survive a power cut; called before a checkpoint that counts on them."""
+        os.fsync(self._file.fileno())
+
     def __enter__(self) -> Self:
         return self
 
@@ -47,12 +55,19 @@ class MetricsLog:
 
 
 def read_metrics(run_dir: Path) -> list[dict[str, float]]:
-    """Return the rows of a run's metrics.jsonl; a last line cut by a kill is passed over."""
+    """Return the rows of a run's metrics.jsonl up to the first that is cut or damaged."""
     path = run_dir / METRICS_FILE
-    if not path.is_file():
-        return []
-    lines = path.read_bytes().splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith(b"\n")]
+    rows: list[dict[str, float]] = []
+    for line in path.read_bytes().splitlines(keepends=True) if path.is_file() else []:
+        try:
+            row = json.loads(line) if line.endswith(b"\n") else None
+        except ValueError:
+            row = None
+        if not isinstance(row, dict) or "step" not in row:
+            logger.warning("%s: damaged after %d rows; the rest is left out", path, len(rows))
+            break
+        rows.append(row)
+    return rows
 
 
 def _line(row: Mapping[str, float]) -> bytes:

@@ -72,7 +72,8 @@ class Objective(nn.Module):
         source_tokens = self.network.patch_embed(normalise(batch.images))
         height_px, width_px = batch.masks.shape[-2:]
         logits = self.network.decode(self.network.encode(source_tokens), (height_px, width_px))
-        segmentation = segmentation_loss(logits, batch.masks, self.class_weights)
+        # Masks travel as bytes; the loss wants int64.
+        segmentation = segmentation_loss(logits, batch.masks.long(), self.class_weights)
         if self.adversarial is None or batch.frames is None:
             detached = segmentation.detach()
             return StepLosses(total=segmentation, segmentation=detached, adversarial=None)

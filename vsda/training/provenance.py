@@ -1,6 +1,5 @@
 """What a run was made of: versions, revision, shards, class weights, initial weights."""
 
-import hashlib
 import json
 import platform
 import subprocess
@@ -15,6 +14,7 @@ from vsda.resources import resource_dir
 from vsda.shards.index import ShardSet
 from vsda.storage import write_atomic
 from vsda.training.class_weights import ClassWeights
+from vsda.training.inputs import set_identity
 
 PROVENANCE_FILE = "provenance.json"
 _PACKAGES = ("vsda", "torch", "torchvision", "timm", "lightning", "numpy", "pillow", "webdataset")
@@ -66,10 +66,5 @@ def git_revision() -> str | None:
 
 
 def _set_record(shard_set: ShardSet) -> dict[str, Any]:
-    index = shard_set.index
-    return {
-        "name": index.name,
-        "folder": shard_set.folder,
-        "num_samples": index.num_samples,
-        "index_sha256": hashlib.sha256(index.to_json()).hexdigest(),
-    }
+    place = {"folder": shard_set.folder, "num_samples": shard_set.index.num_samples}
+    return set_identity(shard_set) | place

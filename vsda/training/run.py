@@ -1,6 +1,7 @@
 """`vsda train`: a new run folder, or an old one resumed."""
 
 import hashlib
+import itertools
 import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,9 +11,11 @@ from vsda.errors import RunError
 from vsda.models.network import SegmentationNetwork
 from vsda.models.weights import load_weights
 from vsda.recipes.train import TrainRecipe
-from vsda.training.checkpoint import latest_checkpoint, list_checkpoints
+from vsda.storage import exclusive
+from vsda.taxonomy import ClassSet, class_set
+from vsda.training.checkpoint import latest_checkpoint, list_checkpoints, load_checkpoint
 from vsda.training.inputs import RunInputs
-from vsda.training.loop import RECIPE_FILE, Trainer, write_recipe
+from vsda.training.loop import Trainer, write_recipe
 from vsda.training.provenance import provenance, write_provenance
 
 logger = logging.getLogger(__name__)
@@ -39,48 +42,90 @@ def train(recipe: TrainRecipe, inputs: RunInputs, options: RunOptions) -> Path:
     Raises:
         RunError: The folder holds a run and `resume` is off, or a run of another recipe.
     """
+    if options.run_dir.exists() and not options.run_dir.is_dir():
+        raise RunError(f"{options.run_dir}: is a file; --run names a folder")
+    with exclusive(options.run_dir / ".lock"):
+        return _train(recipe, inputs, options)
+
+
+def _train(recipe: TrainRecipe, inputs: RunInputs, options: RunOptions) -> Path:
     run_dir = options.run_dir
-    checkpoint = latest_checkpoint(run_dir) if options.resume else None
-    if not options.resume and (run_dir / RECIPE_FILE).exists():
+    if list_checkpoints(run_dir) and not options.resume:
         raise RunError(f"{run_dir}: holds a run already; add --resume, or choose another --run")
+    checkpoint = latest_checkpoint(run_dir)
     trainer = Trainer(recipe, inputs, run_dir)
     if checkpoint is not None:
         trainer.restore(checkpoint)
         logger.info("resuming %s after step %d", run_dir, checkpoint.step)
     else:
+        if options.resume:
+            logger.info("%s: no checkpoint yet, starting from step 0", run_dir)
         _start(trainer.network, recipe, inputs, options)
     trainer.run()
     return list_checkpoints(run_dir)[-1]
 
 
 def new_run_dir(recipe_name: str, parent: Path) -> Path:
-    """Return the first folder `<recipe>-<n>` that does not exist under `parent`."""
-    number = 1
-    while (parent / f"{recipe_name}-{number}").exists():
-        number += 1
-    return parent / f"{recipe_name}-{number}"
+    """Make and return the first folder `<recipe>-<n>` that does not exist under `parent`.
+
+    Making it claims it: runs that start at the same time get folders of their own.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count(1):
+        folder = parent / f"{recipe_name}-{number}"
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+    raise AssertionError("counting never ends")
+
+
+def last_run_dir(recipe_name: str, parent: Path) -> Path:
+    """Return the folder `<recipe>-<n>` with the highest number under `parent`.
+
+    Raises:
+        RunError: There is none.
+    """
+    numbers = [
+        int(path.name.removeprefix(f"{recipe_name}-"))
+        for path in parent.glob(f"{recipe_name}-*")
+        if path.name.removeprefix(f"{recipe_name}-").isdecimal()
+    ]
+    if not numbers:
+        raise RunError(f"{parent}: no run {recipe_name}-<n> to resume; name its folder with --run")
+    return parent / f"{recipe_name}-{max(numbers)}"
 
 
 def _start(
     network: SegmentationNetwork, recipe: TrainRecipe, inputs: RunInputs, options: RunOptions
 ) -> None:
-    initial = None if options.init is None else _initialise(network, options.init)
+    initial = None if options.init is None else _initialise(network, options.init, inputs.classes)
     options.run_dir.mkdir(parents=True, exist_ok=True)
     write_recipe(options.run_dir, recipe)
     record = provenance(inputs.image_sets, inputs.video_sets, inputs.weights, initial)
     write_provenance(options.run_dir, record)
 
 
-def _initialise(network: SegmentationNetwork, place: Path) -> dict[str, Any]:
+def _initialise(network: SegmentationNetwork, place: Path, classes: ClassSet) -> dict[str, Any]:
     """Load the initial weights and return their record."""
     path = _newest(place) if place.is_dir() else place
-    report = load_weights(network, path)
+    report = load_weights(network, path, same_classes=_learned(path) in (None, classes))
     logger.info("%s: %s", path, report.summary())
     return {
         "file": str(path),
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "report": asdict(report),
     }
+
+
+def _learned(path: Path) -> ClassSet | None:
+    """Return the classes of a checkpoint of ours, None for a file that does not say."""
+    try:
+        recipe = load_checkpoint(path).recipe
+    except RunError:
+        return None
+    return class_set(str(recipe["classes"]))
 
 
 def _newest(run_dir: Path) -> Path:
