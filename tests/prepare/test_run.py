@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,9 @@ from tests.fake_worlds import (
 )
 from vsda.errors import DatasetError, Outcome, ShardError, UnknownNameError, UsageError, VsdaError
 from vsda.prepare import PrepareOptions, prepare
+from vsda.prepare.job import make_jobs
+from vsda.prepare.staging import finished, open_staging
+from vsda.prepare.task import run_task
 from vsda.shards.index import load_index, open_set
 from vsda.shards.verify import verify
 from vsda.storage import exclusive
@@ -148,6 +152,37 @@ def test_an_up_to_date_set_still_tells_its_failures(options, tree):
     assert second.outcomes == first.outcomes
 
 
+def test_a_corrected_mask_of_the_same_size_is_noticed_however_old_its_date(options, tree, tmp_path):
+    wrong, right = mask_png(values(0, 1), "L"), mask_png(values(1, 0), "L")
+    assert len(wrong) == len(right)
+    write(tree.mask("lucia"), wrong)
+    run(options, split="train")
+    write(tree.mask("lucia"), right)
+    os.utime(tree.mask("lucia"), (0, 0))
+    (report,) = run(options, split="train")
+    assert not report.up_to_date
+    run(options, split="train", out=tmp_path / "fresh")
+    assert snapshot(options["out"]) == snapshot(tmp_path / "fresh")
+    assert run(options, split="train")[0].up_to_date
+
+
+def test_a_link_that_leads_to_another_mask_now_is_noticed(options, tree, tmp_path):
+    for name, ids in (("old", (0, 1)), ("new", (1, 0))):
+        write(tmp_path / f"{name}.png", mask_png(values(*ids), "L"))
+    tree.mask("lucia").unlink()
+    tree.mask("lucia").symlink_to(tmp_path / "old.png")
+    run(options, split="train")
+    tree.mask("lucia").unlink()
+    tree.mask("lucia").symlink_to(tmp_path / "new.png")
+    assert not run(options, split="train")[0].up_to_date
+
+
+def test_a_date_in_the_future_does_not_make_a_set_stale(options, tree):
+    os.utime(tree.mask("lucia"), (2**33, 2**33))
+    run(options, split="train")
+    assert run(options, split="train")[0].up_to_date
+
+
 def test_a_set_that_lost_a_file_is_made_again(options):
     run(options, split="train")
     before = snapshot(options["out"])
@@ -270,10 +305,6 @@ def test_what_an_older_run_of_other_settings_staged_is_not_used(options, tmp_pat
 
 
 def test_a_staged_tar_of_another_size_than_its_result_says_is_made_again(tmp_path):
-    from vsda.prepare.job import make_jobs
-    from vsda.prepare.staging import finished, open_staging
-    from vsda.prepare.task import run_task
-
     options = {
         "root": davis_of_many_shards(tmp_path / "davis").root,
         "shard_mb": 1,
@@ -286,6 +317,27 @@ def test_a_staged_tar_of_another_size_than_its_result_says_is_made_again(tmp_pat
     assert finished(job.tasks[1]) is None
     job.tasks[0].tar.write_bytes(b"cut")
     assert finished(job.tasks[0]) is None
+
+
+def test_a_staged_task_whose_mask_was_changed_since_is_run_again(options, tree):
+    (job,) = make_jobs("davis", PrepareOptions(**options, split="train"))
+    open_staging(job.staging, job.settings)
+    run_task(job.tasks[0])
+    write(tree.mask("lucia"), tree.mask("lucia").read_bytes())
+    (job,) = make_jobs("davis", PrepareOptions(**options, split="train"))
+    assert finished(job.tasks[0]) is None
+
+
+def test_overwrite_uses_nothing_that_an_earlier_run_staged(options, tmp_path):
+    (job,) = make_jobs("davis", PrepareOptions(**options, split="train"))
+    open_staging(job.staging, job.settings)
+    run_task(job.tasks[0])
+    data = bytearray(job.tasks[0].tar.read_bytes())
+    data[600] ^= 1
+    job.tasks[0].tar.write_bytes(data)
+    run(options, split="train", overwrite=True)
+    run(options, split="train", out=tmp_path / "fresh")
+    assert snapshot(options["out"]) == snapshot(tmp_path / "fresh")
 
 
 @pytest.mark.parametrize(

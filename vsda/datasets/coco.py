@@ -19,11 +19,12 @@ from vsda.datasets.frames import (
 from vsda.datasets.listing import (
     Dataset,
     Failure,
+    FoundFile,
     Item,
     Listing,
     Request,
     Unit,
-    file_sizes,
+    find_files,
     where_to_get,
 )
 from vsda.errors import DatasetError, Outcome, UnknownNameError
@@ -45,8 +46,8 @@ def list_split(request: Request) -> Listing:
         raise UnknownNameError("--labels", request.labels, LABELS)
     folder, labels = f"{request.split}2017", f"{request.labels}/{request.split}2017"
     _check_folders(request, folder, labels)
-    images = file_sizes(request.root / folder, ".jpg")
-    masks = file_sizes(request.root / labels, ".png")
+    images = find_files(request.root / folder, ".jpg")
+    masks = find_files(request.root / labels, ".png")
     return Listing(
         dataset=NAME,
         split=request.split,
@@ -118,7 +119,7 @@ def _check_folders(request: Request, folder: str, labels: str) -> None:
 
 
 def _units(
-    request: Request, images: Mapping[str, int], masks: Mapping[str, int]
+    request: Request, images: Mapping[str, FoundFile], masks: Mapping[str, FoundFile]
 ) -> tuple[Unit, ...]:
     folder, labels = f"{request.split}2017", f"{request.labels}/{request.split}2017"
     table = _value_table(request)
@@ -129,10 +130,11 @@ def _units(
             frame_index=0,
             image=f"{folder}/{stem}.jpg",
             mask=f"{labels}/{stem}.png",
-            image_bytes=images[stem],
-            mask_bytes=mask_bytes,
+            image_bytes=images[stem].size_bytes,
+            mask_bytes=mask.size_bytes,
+            changed_ns=max(images[stem].changed_ns, mask.changed_ns),
         )
-        for stem, mask_bytes in masks.items()
+        for stem, mask in masks.items()
         if stem in images
     )
     return tuple(Unit(sequence=None, items=(item,), table=table) for item in items)

@@ -131,8 +131,9 @@ def _unit(
             frame_index=frame_index,
             image=f"{layout.images}/{found.name}/{frame}.jpg",
             mask=f"{layout.masks}/{found.name}/{frame}.png",
-            image_bytes=found.images[frame],
-            mask_bytes=found.masks[frame],
+            image_bytes=found.images[frame].size_bytes,
+            mask_bytes=found.masks[frame].size_bytes,
+            changed_ns=max(found.images[frame].changed_ns, found.masks[frame].changed_ns),
         )
         for frame_index, frame in enumerate(frames)
         if frame in found.images and frame in found.masks

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from vsda.datasets.listing import Request, file_sizes, where_to_get
+from vsda.datasets.listing import FoundFile, Request, find_files, where_to_get
 from vsda.errors import DatasetError, UnknownNameError
 from vsda.manifests import davis_sequences
 
@@ -13,11 +13,11 @@ RESOLUTIONS = ("480p", "Full-Resolution")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FoundSequence:
-    """A listed sequence as it lies on disk: frame to size in bytes."""
+    """A listed sequence as it lies on disk: its files by frame."""
 
     name: str
-    images: Mapping[str, int]
-    masks: Mapping[str, int]
+    images: Mapping[str, FoundFile]
+    masks: Mapping[str, FoundFile]
 
     @property
     def num_frames(self) -> int:
@@ -106,6 +106,6 @@ def _read_names(path: Path) -> list[str]:
 def _find(layout: Layout, name: str) -> FoundSequence:
     return FoundSequence(
         name=name,
-        images=file_sizes(layout.root / layout.images / name, ".jpg"),
-        masks=file_sizes(layout.root / layout.masks / name, ".png"),
+        images=find_files(layout.root / layout.images / name, ".jpg"),
+        masks=find_files(layout.root / layout.masks / name, ".png"),
     )

@@ -26,6 +26,8 @@ class Item:
         mask: Path of the PNG below the dataset's root.
         image_bytes: Size of the JPEG.
         mask_bytes: Size of the PNG.
+        changed_ns: When either file was last changed, in ns since 1970. It decides whether work is
+            done again and never what is written.
     """
 
     key: str
@@ -35,6 +37,15 @@ class Item:
     mask: str
     image_bytes: int
     mask_bytes: int
+    changed_ns: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundFile:
+    """Size of a file, and when it was last changed, in ns since 1970."""
+
+    size_bytes: int
+    changed_ns: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +66,11 @@ class Unit:
     def num_bytes(self) -> int:
         """The size of all files of the unit."""
         return sum(item.image_bytes + item.mask_bytes for item in self.items)
+
+    @property
+    def changed_ns(self) -> int:
+        """When a file of the unit was last changed."""
+        return max((item.changed_ns for item in self.items), default=0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,8 +165,8 @@ class Dataset:
     classes_of: Callable[[Path, Unit, Item], tuple[int, ...]] | None = None
 
 
-def file_sizes(folder: Path, suffix: str) -> dict[str, int]:
-    """Return stem and size in bytes of the files in `folder` that end in `suffix`, sorted.
+def find_files(folder: Path, suffix: str) -> dict[str, FoundFile]:
+    """Return by stem the files in `folder` that end in `suffix`, sorted.
 
     Hidden files, such as the `._x` of archives made on a Mac, are passed over. A folder that does
     not exist has no files.
@@ -160,10 +176,22 @@ def file_sizes(folder: Path, suffix: str) -> dict[str, int]:
     names = [
         path for path in folder.iterdir() if path.suffix == suffix and not path.name.startswith(".")
     ]
-    return {path.stem: path.stat().st_size for path in sorted(names)}
+    return {path.stem: _facts(path) for path in sorted(names)}
 
 
 def where_to_get(dataset: str, *files: str) -> str:
     """Return 'file (URL)' for the archives `files` of a dataset, for an error message."""
     urls = {source.file: source.url for source in sources(dataset)}
     return " and ".join(f"{file} ({urls[file]})" for file in files)
+
+
+def _facts(path: Path) -> FoundFile:
+    """Return what the disk knows of a file.
+
+    The time is that of the inode, of a link's own too: unlike a modification time it cannot be
+    older than the change, as it would be where an archive is unpacked over the folder.
+    """
+    found, itself = path.stat(), path.lstat()
+    return FoundFile(
+        size_bytes=found.st_size, changed_ns=max(found.st_ctime_ns, itself.st_ctime_ns)
+    )

@@ -32,7 +32,8 @@ def published(job: SetJob, overwrite: bool) -> ShardIndex | None:
             f"{path}: this set was made otherwise: {_difference(index, job)}; give --overwrite to "
             "replace it, or another --out"
         )
-    return index if all(_is_there(job.out, shard) for shard in index.shards) else None
+    whole = all(_is_there(job.out, shard) for shard in index.shards)
+    return index if whole and not _is_stale(path, job) else None
 
 
 def publish(job: SetJob, results: Sequence[TaskResult], failures: Iterable[Failure]) -> ShardIndex:
@@ -86,6 +87,12 @@ def _delete_others(job: SetJob, shards: Iterable[ShardInfo]) -> None:
 def _is_there(out: Path, shard: ShardInfo) -> bool:
     tar, idx = out / shard.url, out / shard.idx_url
     return idx.is_file() and tar.is_file() and tar.stat().st_size == shard.filesize
+
+
+def _is_stale(index_file: Path, job: SetJob) -> bool:
+    """Return whether a file of the dataset was changed since the set was published."""
+    published_ns = index_file.stat().st_mtime_ns
+    return any(task.changed_ns >= published_ns for task in job.tasks)
 
 
 def _difference(index: ShardIndex, job: SetJob) -> str:

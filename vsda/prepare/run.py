@@ -47,6 +47,8 @@ def _prepare_set(job: SetJob, options: PrepareOptions) -> PrepareReport:
         if index is not None:
             remove_staging(job.staging)
             return report_of(index, path, read_rows(job.report), up_to_date=True)
+        if options.overwrite:
+            remove_staging(job.staging)
         results = _run_tasks(job, worker_count(options))
         failures = _failures(job, results)
         if all(result.shard is None for result in results):

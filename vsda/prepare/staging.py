@@ -25,8 +25,11 @@ def open_staging(folder: Path, settings: dict[str, Any]) -> None:
 
 
 def finished(task: ShardTask) -> TaskResult | None:
-    """Return the result of a task that an earlier run finished, None if it must be run."""
-    if not task.result.is_file():
+    """Return the result of a task that an earlier run finished, None if it must be run.
+
+    It must be run again where a file that it read was changed since.
+    """
+    if not task.result.is_file() or task.changed_ns >= task.result.stat().st_mtime_ns:
         return None
     result = TaskResult.from_json(task.result.read_bytes())
     if result.shard is None:

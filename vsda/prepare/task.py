@@ -53,6 +53,11 @@ class ShardTask:
         return self.folder / f"task-{self.number:06d}.tar"
 
     @property
+    def changed_ns(self) -> int:
+        """When a file that the task reads was last changed."""
+        return max((unit.changed_ns for unit in self.units), default=0)
+
+    @property
     def result(self) -> Path:
         """The file whose existence says that the task is done."""
         return self.folder / f"task-{self.number:06d}.result.json"
