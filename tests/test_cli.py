@@ -1,6 +1,7 @@
 """The command line as a user meets it: speed of help, errors as one line, exit codes."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -40,6 +41,56 @@ def test_command_that_needs_torch_says_how_to_get_it(tmp_path):
     assert process.returncode == 1
     assert process.stderr.startswith("vsda: this command needs torch, which a data-only")
     assert "pip install 'vsda[train]'" in process.stderr
+
+
+def test_place_that_the_system_refuses_is_one_line(vsda, tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.png").mkdir()
+    make_videos(tmp_path / "s", 2)
+    refused = {
+        ("synth", "--out", "file/x"): "vsda: file: File exists; give another place",
+        ("synth", "--out", "file/x/y"): "vsda: file/x: Not a directory; give another place",
+        ("shards", "show", "s", "--out", "file/x.png"): "vsda: file: File exists; give another",
+        (
+            "shards",
+            "show",
+            "s",
+            "--out",
+            "folder.png",
+        ): "vsda: folder.png: Is a directory; give",
+    }
+    for command, message in refused.items():
+        process = vsda(*command, code=1)
+        assert message in process.stderr
+        assert process.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everything")
+def test_folder_without_permission_is_one_line(vsda, tmp_path):
+    (tmp_path / "s").mkdir(mode=0)
+    assert vsda("shards", "list", "s", code=1).stderr.count("\n") == 1
+    assert "Permission denied" in vsda("synth", "--out", "s/x", code=1).stderr
+
+
+def test_output_that_cannot_be_written_is_one_line(tmp_path):
+    command = [sys.executable, "-m", "vsda", "recipes"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment, check=False
+        )
+    assert done.returncode == 1
+    message = "vsda: No space left on device; free some space and run again\n"
+    assert done.stderr == message
+
+
+def test_reader_that_goes_away_is_no_error_message(tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "vsda", "recipes"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_setting_with_a_typing_error_is_a_usage_error(vsda):

@@ -82,6 +82,19 @@ def test_wrong_table_is_told_with_its_line(tmp_path, text, message):
         manifests.read_table(path, ("id", "name"), lambda cells: (int(cells[0]), cells[1]))
 
 
+def test_table_in_another_encoding_is_told_with_its_file(tmp_path):
+    path = tmp_path / "table.tsv"
+    path.write_bytes("id\tname\n1\tcafé\n".encode("latin-1"))
+    with pytest.raises(ManifestError, match=r"table\.tsv: .*; save the table as text in UTF-8"):
+        manifests.read_table(path, ("id", "name"), tuple)
+
+
+def test_table_of_a_spreadsheet_may_start_with_a_byte_order_mark(tmp_path):
+    path = tmp_path / "table.tsv"
+    path.write_text("id\tname\n1\tx\n", encoding="utf-8-sig")
+    assert manifests.read_table(path, ("id", "name"), tuple) == (("1", "x"),)
+
+
 def test_missing_table_is_told(tmp_path):
     with pytest.raises(ManifestError, match="no such table"):
         manifests.read_table(tmp_path / "none.tsv", ("id",), lambda cells: cells)

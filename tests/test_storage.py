@@ -172,6 +172,19 @@ def test_an_unknown_kind_of_url_is_named():
         read_bytes("nope://x")
 
 
+@pytest.mark.parametrize("place", ["data:", "data:x.index.json", "zip://x.zip", "tar://x.tar"])
+def test_a_place_that_its_file_system_cannot_take_is_named(place):
+    with pytest.raises(VsdaError, match=f"^{place}: (this kind of place cannot|cannot be read)"):
+        exists(place)
+    with pytest.raises(VsdaError, match=f"^{place}: (this kind of place cannot|cannot be read)"):
+        read_bytes(place)
+
+
+def test_a_reader_of_a_missing_file_names_it(tmp_path):
+    with pytest.raises(VsdaError, match=r"none: cannot be read: .*No such file"):
+        RangeReader(tmp_path / "none")
+
+
 def test_a_server_that_cannot_be_reached_is_not_a_missing_file():
     with pytest.raises(VsdaError, match=r"http://127\.0\.0\.1:9/x: cannot be reached"):
         exists("http://127.0.0.1:9/x")

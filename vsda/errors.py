@@ -20,12 +20,13 @@ from enum import IntEnum, StrEnum
 
 
 class ExitCode(IntEnum):
-    """What a command's exit status means."""
+    """What a command's exit status means; 130 is Ctrl-C, as in a shell."""
 
     DONE = 0
     FAILED = 1
     USAGE = 2
     PARTIAL = 3
+    STOPPED = 130
 
 
 class Outcome(StrEnum):

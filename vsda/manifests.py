@@ -138,13 +138,12 @@ def read_table(
     """Return the rows of the table at `path`, each made by `build` from its cells.
 
     Raises:
-        ManifestError: No such file, another header, a row with missing or wrong cells, no rows.
+        ManifestError: No such file, another header, a row with missing or wrong cells, no rows,
+            or not text in UTF-8.
     """
-    if not path.is_file():
-        raise ManifestError(f"{path}: no such table")
     rows: list[Row] = []
     seen_header = False
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(_text(path).splitlines(), start=1):
         if line.startswith("#"):
             continue
         cells = line.split("\t")
@@ -163,6 +162,15 @@ def read_table(
     if not rows:
         raise ManifestError(f"{path}: the table has no rows")
     return tuple(rows)
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise ManifestError(f"{path}: no such table")
+    try:
+        return path.read_text(encoding="utf-8-sig")  # spreadsheets put a byte order mark first
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"{path}: {error}; save the table as text in UTF-8") from error
 
 
 def _check_header(path: Path, number: int, cells: list[str], header: tuple[str, ...]) -> None:

@@ -80,7 +80,7 @@ def open_binary(place: str | Path) -> IO[bytes]:
     filesystem, path = _filesystem(place)
     try:
         return cast("IO[bytes]", filesystem.open(path, "rb"))
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise VsdaError(f"{place}: cannot be read: {error}") from error
 
 
@@ -100,7 +100,10 @@ class RangeReader:
         self._handle: int | None = None
         self._filesystem, self._path = _filesystem(place)
         if isinstance(self._filesystem, LocalFileSystem):
-            self._handle = os.open(self._path, os.O_RDONLY)
+            try:
+                self._handle = os.open(self._path, os.O_RDONLY)
+            except OSError as error:
+                raise VsdaError(f"{place}: cannot be read: {error}") from error
 
     def read(self, offset: int, size: int) -> bytes:
         """Return `size` bytes from `offset`, fewer where the file ends before."""
@@ -139,7 +142,10 @@ def list_files(folder: str | Path, suffix: str) -> list[str]:
     filesystem, path = _filesystem(folder)
     if not filesystem.isdir(path):
         return []
-    found = [str(place) for place in filesystem.ls(path, detail=False)]
+    try:
+        found = [str(place) for place in filesystem.ls(path, detail=False)]
+    except OSError as error:
+        raise VsdaError(f"{folder}: cannot be listed: {error}") from error
     names = sorted(place.rpartition("/")[2] for place in found if place.endswith(suffix))
     return [join(folder, name) for name in names if name]
 
@@ -193,7 +199,7 @@ def _filesystem(place: str | Path) -> tuple[Any, str]:
     """Return the fsspec file system of a path or URL and the path inside it."""
     try:
         return cast("tuple[Any, str]", url_to_fs(str(place)))
-    except (ImportError, ValueError) as error:
+    except (ImportError, ValueError, OSError) as error:
         raise VsdaError(f"{place}: this kind of place cannot be opened: {error}") from error
 
 
@@ -210,5 +216,5 @@ def _info(place: str | Path) -> dict[str, Any] | None:
         if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
             raise VsdaError(f"{place}: cannot be reached: {cause}") from error
         return None
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: an address its file system cannot take
         raise VsdaError(f"{place}: cannot be read: {error}") from error

@@ -1,9 +1,11 @@
 """The `vsda` command: its groups, and the one place where errors become exit codes."""
 
+import errno
 import logging
+import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -25,6 +27,8 @@ TRAIN_PACKAGES = {
     "markupsafe",
 }
 """What only the `[train]` extra brings."""
+
+STOPPED = "stopped; run the same command again to go on"
 
 app = typer.Typer(
     name="vsda",
@@ -75,6 +79,14 @@ def main() -> None:
         app()
     except VsdaError as error:
         _end(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _end(STOPPED, ExitCode.STOPPED)
+    except SystemExit as end:
+        if end.code != ExitCode.STOPPED:  # the code that typer gives Ctrl-C
+            raise
+        _end(STOPPED, ExitCode.STOPPED)
+    except OSError as error:
+        _end_by_system(error)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in TRAIN_PACKAGES:
             raise
@@ -85,6 +97,22 @@ def main() -> None:
         )
 
 
-def _end(message: str, code: ExitCode) -> None:
+def _end_by_system(error: OSError) -> None:
+    """End with what the system refused: a place, or more output; raise any other error again."""
+    place = error.filename2 or error.filename  # a rename's new name says more than its old one
+    if place is not None:
+        _end(
+            f"{os.fsdecode(place)}: {error.strerror}; give another place, or mend this "
+            "one and run the command again",
+            ExitCode.FAILED,
+        )
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        raise error
+    # What standard output still holds would fail once more when Python ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _end(f"{error.strerror}; free some space and run again", ExitCode.FAILED)
+
+
+def _end(message: str, code: ExitCode) -> NoReturn:
     sys.stderr.write(f"vsda: {message}\n")
     sys.exit(code)
