@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -91,6 +92,21 @@ def test_reader_that_goes_away_is_no_error_message(tmp_path):
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.15, 0.4, 0.8, 1.5])
+def test_ctrl_c_is_one_line_at_any_moment_of_work_in_processes(tmp_path, after_s):
+    command = [sys.executable, "-m", "vsda", "synth", "--out", tmp_path / "w", "--workers", "2"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while not (tmp_path / "w.lock").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    time.sleep(after_s)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all processes
+    stderr = process.communicate(timeout=60)[1]
+    assert stderr == "vsda: stopped; run the same command again to go on\n"
+    assert process.returncode == 130
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_setting_with_a_typing_error_is_a_usage_error(vsda):

@@ -10,6 +10,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
@@ -83,6 +84,7 @@ class _Pool(Generic[Task, Result]):
         """Start the workers and give each a task."""
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([self.function.__module__, *_PRELOAD])
+        _start_server()
         for _ in range(num_workers):
             worker = _start_worker(context, self.function)
             self.workers[worker.connection] = worker
@@ -149,6 +151,19 @@ def _run(pool: _Pool[Task, Result], num_workers: int) -> Iterator[Result]:
             yield early.pop(position)
     finally:
         pool.stop()
+
+
+def _start_server() -> None:
+    """Start the process that forks the workers, with Ctrl-C blocked for itself and for them.
+
+    It comes while they import; the parent hears it and ends them all.
+    """
+    resource_tracker.ensure_running()  # first, since its start unblocks the signal
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start_worker(context: ForkServerContext, function: Callable[[Any], Any]) -> _Worker:
