@@ -1,4 +1,6 @@
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -13,6 +15,20 @@ MASK = values(0, 1, 2, 255, width_px=9)
 
 def outcome_of(caught):
     return caught.value.outcome
+
+
+def chunk(kind, data):
+    body = kind + data
+    return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+
+def raw_png(bits, colour_type, stored):
+    """Return a PNG of one row that holds the bytes `stored` as they are."""
+    header = struct.pack(">IIBB3x", len(stored) * 8 // bits, 1, bits, colour_type)
+    palette = chunk(b"PLTE", bytes(3 * 2**bits)) if colour_type == 3 else b""
+    pixels = chunk(b"IDAT", zlib.compress(b"\0" + stored))
+    start = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
+    return start + palette + pixels + chunk(b"IEND", b"")
 
 
 def test_a_jpeg_keeps_its_bytes(tmp_path):
@@ -60,11 +76,29 @@ def test_a_palette_of_four_bits_keeps_its_indices(tmp_path):
     assert read_mask(tmp_path, "a.png").values.tolist() == [[0, 1, 2, 3]]
 
 
-def test_a_mask_of_one_bit_is_0_and_255(tmp_path):
-    write(tmp_path / "a.png", mask_png(values(0, 255), "1"))
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_a_palette_of_any_depth_keeps_its_indices(tmp_path, bits):
+    write(tmp_path / "a.png", raw_png(bits, colour_type=3, stored=bytes([0b01101100])))
+    indices = [int(f"{0b01101100:08b}"[at : at + bits], 2) for at in range(0, 8, bits)]
     mask = read_mask(tmp_path, "a.png")
-    assert mask.mode == "1"
-    np.testing.assert_array_equal(mask.values, values(0, 255))
+    assert (mask.mode, mask.values.tolist()) == ("P", [indices])
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_a_grey_mask_whose_values_would_be_scaled_is_unreadable(tmp_path, bits):
+    write(tmp_path / "a.png", raw_png(bits, colour_type=0, stored=bytes([0b01101100])))
+    with pytest.raises(ItemError) as caught:
+        read_mask(tmp_path, "a.png")
+    assert outcome_of(caught) == Outcome.UNREADABLE
+    assert str(caught.value) == (
+        f"a.png: a grey mask of {bits} bits, whose values are not kept when it is read; expected "
+        "8 bits, or a palette of any depth"
+    )
+
+
+def test_a_grey_mask_of_8_bits_keeps_its_values_whoever_wrote_it(tmp_path):
+    write(tmp_path / "a.png", raw_png(8, colour_type=0, stored=bytes([1, 17, 255])))
+    assert read_mask(tmp_path, "a.png").values.tolist() == [[1, 17, 255]]
 
 
 @pytest.mark.parametrize("mode", ["RGB", "I;16"])
@@ -73,7 +107,7 @@ def test_a_mask_in_another_mode_is_unreadable_and_the_mode_is_named(tmp_path, mo
     with pytest.raises(ItemError) as caught:
         read_mask(tmp_path, "a.png")
     assert outcome_of(caught) == Outcome.UNREADABLE
-    assert str(caught.value) == f"a.png: a mask in mode {mode}, expected one of P, L, LA, 1"
+    assert str(caught.value) == f"a.png: a mask in mode {mode}, expected one of P, L, LA"
 
 
 def test_a_mask_that_is_cut_or_broken_is_unreadable(tmp_path):

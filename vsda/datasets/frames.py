@@ -24,7 +24,9 @@ _UNDECODABLE = (
     Image.DecompressionBombError,
 )
 PALETTE_MODE = "P"
-_MASK_MODES = (PALETTE_MODE, "L", "LA", "1")
+_MASK_MODES = (PALETTE_MODE, "L", "LA")
+_GREY_COLOUR_TYPES = (0, 4)  # of PNG
+_MASK_BITS = 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,16 +63,18 @@ def read_mask(root: Path, name: str) -> StoredMask:
     Values are those stored: palette indices, grey values, or the first band of grey with alpha.
 
     Raises:
-        ItemError: It cannot be read, is no PNG, is damaged, or has a mode without such values.
+        ItemError: It cannot be read, is no PNG, is damaged, or has a mode or a depth in which such
+            values are not kept.
     """
-    image = _decode(_read(root, name), name, "PNG")
+    data = _read(root, name)
+    image = _decode(data, name, "PNG")
+    _refuse_scaled(data, image, name)
     if image.mode not in _MASK_MODES:
         raise ItemError(
             Outcome.UNREADABLE,
             f"{name}: a mask in mode {image.mode}, expected one of {', '.join(_MASK_MODES)}",
         )
-    plain = image.convert("L") if image.mode == "1" else image.getchannel(0)
-    return StoredMask(values=np.asarray(plain, dtype=np.uint8), mode=image.mode)
+    return StoredMask(values=np.asarray(image.getchannel(0), dtype=np.uint8), mode=image.mode)
 
 
 def check_sizes(image: EncodedImage, mask: Mask, name: str) -> None:
@@ -103,6 +107,19 @@ def _read(root: Path, name: str) -> bytes:
         return (root / name).read_bytes()
     except OSError as error:
         raise ItemError(Outcome.UNREADABLE, f"{name}: {error.strerror}") from error
+
+
+def _refuse_scaled(data: bytes, image: Image.Image, name: str) -> None:
+    """Raise ItemError where Pillow has scaled grey values to 8 bits, as from 1 to 17 or 255."""
+    header = data.index(b"IHDR")
+    bits, colour_type = data[header + 12], data[header + 13]
+    is_kept = bits == _MASK_BITS or image.mode not in {"1", "L", "LA"}
+    if colour_type in _GREY_COLOUR_TYPES and not is_kept:
+        raise ItemError(
+            Outcome.UNREADABLE,
+            f"{name}: a grey mask of {bits} bits, whose values are not kept when it is read; "
+            f"expected {_MASK_BITS} bits, or a palette of any depth",
+        )
 
 
 def _decode(data: bytes, name: str, image_format: str) -> Image.Image:
