@@ -27,6 +27,11 @@ def test_unknown_class_is_told_with_the_nearest_name():
         class_set("persn")
 
 
+def test_a_digit_that_is_no_number_is_an_unknown_class():
+    with pytest.raises(UnknownNameError, match="unknown class '²'"):
+        class_set("²")
+
+
 def test_unknown_dataset_is_told():
     with pytest.raises(UnknownNameError, match="shared classes 'davsi'"):
         class_set("shared:davsi")

@@ -121,7 +121,7 @@ _SPLIT_CLASSES = {"davis": _davis_split_classes}
 
 def _class_id(word: str) -> int:
     ids = class_ids()
-    if word.isdigit() and int(word) in ids.values():
+    if word.isdecimal() and int(word) in ids.values():
         return int(word)
     if word not in ids:
         raise UnknownNameError("class", word, ids)

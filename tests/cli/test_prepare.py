@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from tests.fake_worlds import small_coco, small_davis, write
 from vsda.cli.prepare import prepare_app, resolve_options
-from vsda.errors import DatasetError
+from vsda.errors import DatasetError, UsageError
 from vsda.shards.index import open_set
 
 
@@ -127,6 +127,13 @@ def test_overwrite_replaces_a_set(data):
 def test_a_users_mistake_is_an_error_with_a_message(data):
     result = CliRunner().invoke(prepare_app, ["davis", "--root", "nowhere"])
     assert isinstance(result.exception, DatasetError)
+
+
+def test_empty_classes_are_a_mistake_in_the_use(data):
+    result = CliRunner().invoke(prepare_app, ["davis", "--classes", ""])
+    assert isinstance(result.exception, UsageError)
+    assert result.exception.exit_code == 2
+    assert not (data / "shards").exists()
 
 
 @pytest.mark.parametrize("command", ["davis", "coco"])

@@ -27,6 +27,12 @@ def test_without_a_choice_the_classes_are_the_shared_ten():
     assert classes.ids == (1, 2, 3, 4, 16, 18, 19, 27, 42, 77)
 
 
+@pytest.mark.parametrize("remap", ["coco", "none"])
+def test_an_empty_choice_of_classes_is_refused(remap):
+    with pytest.raises(UsageError, match="''"):
+        label_rules(remap, "", "background")
+
+
 def test_remap_none_has_no_classes():
     assert label_rules("none", None, "background").classes is None
     assert label_rules("none", "all", "background").classes is None

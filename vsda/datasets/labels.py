@@ -66,7 +66,9 @@ def label_rules(remap: str, classes: str | None, outside: str) -> LabelRules:
     if outside not in OUTSIDE_IDS:
         raise UnknownNameError("--outside", outside, OUTSIDE_IDS)
     if remap == REMAP_COCO:
-        return LabelRules(classes=class_set(classes or SHARED), outside=outside)
+        return LabelRules(
+            classes=class_set(SHARED if classes is None else classes), outside=outside
+        )
     if classes not in {None, ALL}:
         raise UsageError(
             f"--remap none keeps every item and leaves its mask as it is, but --classes is "
