@@ -33,6 +33,14 @@ def test_images_with_a_map_are_listed_in_order(root):
     assert all(unit.sequence is None for unit in listing.units)
 
 
+def test_images_named_by_numbers_are_in_the_order_of_their_numbers(tmp_path):
+    root = coco_tree(
+        tmp_path / "numbers", {"train": {name: values(0) for name in ("10", "9", "b")}}
+    )
+    listing = coco.list_split(request(root))
+    assert [unit.items[0].frame for unit in listing.units] == ["9", "10", "b"]
+
+
 def test_images_without_a_map_are_noted_and_no_failure(root):
     listing = coco.list_split(request(root))
     assert listing.notes == ("1 of 4 images have no label map and are not written",)

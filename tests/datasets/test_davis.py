@@ -133,6 +133,17 @@ def test_blank_lines_and_carriage_returns_in_a_list_mean_nothing(tree):
     assert names(davis.list_split(request(tree.root))) == ["lucia"]
 
 
+def test_a_list_in_latin_1_is_told_with_file_and_line(tree):
+    write(tree.root / "ImageSets/2017/train.txt", "lucia\nbär\n".encode("latin-1"))
+    with pytest.raises(DatasetError, match=r"train\.txt:2: expected UTF-8, got the byte 0xe4"):
+        davis.list_split(request(tree.root))
+
+
+def test_a_byte_order_mark_at_the_start_of_a_list_means_nothing(tree):
+    write(tree.root / "ImageSets/2017/train.txt", "lucia\n".encode("utf-8-sig"))
+    assert names(davis.list_split(request(tree.root))) == ["lucia"]
+
+
 def test_an_empty_list_has_no_sequences(tree):
     tree.list("train", [])
     assert davis.list_split(request(tree.root)).units == ()
@@ -173,6 +184,18 @@ def test_a_missing_frame_leaves_a_gap_in_the_frame_index(tree):
     tree.mask("lucia", 1).unlink()
     lucia = davis.list_split(request(tree.root)).units[1]
     assert [(item.frame, item.frame_index) for item in lucia.items] == [("00000", 0), ("00002", 2)]
+
+
+def test_frames_without_leading_zeros_are_in_the_order_of_their_numbers(tree):
+    for frame in range(3):
+        for path in (tree.image("lucia", frame), tree.mask("lucia", frame)):
+            path.rename(path.with_stem(["1", "2", "10"][frame]))
+    write(tree.image("lucia").with_stem("x"), jpeg())
+    write(tree.image("lucia").with_stem("9"), jpeg())
+    listing = davis.list_split(request(tree.root))
+    found = [(item.frame, item.frame_index) for item in listing.units[1].items]
+    assert found == [("1", 0), ("2", 1), ("10", 3)]
+    assert [row.key for row in listing.failures] == ["davis/lucia/9", "davis/lucia/x"]
 
 
 def test_a_sequence_that_the_table_lacks_is_named_once_with_all_its_frames(tree):
@@ -228,7 +251,15 @@ def test_a_grey_mask_holds_object_ids_as_they_are(tree, mode):
     np.testing.assert_array_equal(read_first(tree, "bmx-bumps").seg, values(0, 2, 1))
 
 
-@pytest.mark.parametrize("mode", ["L", "LA", "1"])
+@pytest.mark.parametrize("remap", ["coco", "none"])
+def test_a_mask_of_one_bit_is_refused_for_its_depth(tree, remap):
+    write(tree.mask("lucia"), mask_png(values(0, 255), "1"))
+    with pytest.raises(ItemError, match="a grey mask of 1 bits") as caught:
+        read_first(tree, "lucia", remap=remap)
+    assert caught.value.outcome == Outcome.UNREADABLE
+
+
+@pytest.mark.parametrize("mode", ["L", "LA"])
 @pytest.mark.parametrize("remap", ["coco", "none"])
 def test_a_grey_mask_of_0_and_255_is_binary_and_refused(tree, mode, remap):
     write(tree.mask("lucia"), mask_png(values(0, 255), mode))

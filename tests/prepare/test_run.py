@@ -210,6 +210,19 @@ def test_a_set_of_other_settings_is_kept_and_the_difference_is_told(options):
     assert snapshot(options["out"]) == before
 
 
+def test_a_table_of_equal_bytes_makes_the_same_set_whatever_its_name(options, tree, tmp_path):
+    table = b"sequence\tobject_id\tcategory\tclass\nlucia\t1\tdog\tdog\n"
+    chosen = {"split": "train", "class_map": write(tmp_path / "objects.tsv", table)}
+    run(options, **chosen)
+    chosen["class_map"] = write(tmp_path / "renamed.tsv", table)
+    assert run(options, **chosen)[0].up_to_date
+    write(chosen["class_map"], table.replace(b"dog\tdog", b"cat\tdog"))
+    with pytest.raises(
+        ShardError, match=r"class_map was objects\.tsv, is renamed\.tsv, class_map_sha"
+    ):
+        run(options, **chosen)
+
+
 def test_a_set_of_other_files_is_kept_and_the_difference_is_told(options, tree):
     run(options)
     tree.add("lucia", num_frames=4)

@@ -35,6 +35,7 @@ from vsda.datasets.listing import (
     Listing,
     Request,
     Unit,
+    frame_order,
 )
 from vsda.errors import ItemError, Outcome
 from vsda.manifests import davis_sequences
@@ -123,7 +124,7 @@ def _sort(
 def _unit(
     layout: Layout, found: FoundSequence, tables: Mapping[str, Mapping[int, int]] | None
 ) -> Unit:
-    frames = sorted(found.images.keys() | found.masks.keys())
+    frames = sorted(found.images.keys() | found.masks.keys(), key=frame_order)
     items = tuple(
         Item(
             key=legal_key(NAME, found.name, frame),
@@ -158,15 +159,15 @@ def _missing(layout: Layout, found: FoundSequence) -> list[Failure]:
             found.name,
             frame,
         )
-        for frame in sorted(found.images.keys() ^ found.masks.keys())
+        for frame in sorted(found.images.keys() ^ found.masks.keys(), key=frame_order)
     ]
 
 
 def _unknown(layout: Layout, found: FoundSequence, request: Request) -> Failure:
-    table = request.class_map.name if request.class_map else "the manifest"
+    table = "--class-map" if request.class_map else "the manifest"
     message = (
         f"sequence {found.name!r} of {layout.split_list(request.split)} is not in the objects "
-        f"table ({table}), so none of its {found.num_frames} frames is written; add it with "
+        f"table ({table}), so none of its {found.num_frames} frames is written; add it to a "
         "--class-map, or use --remap none"
     )
     return _failure(Outcome.UNKNOWN_ID, message, found.name, num_items=max(found.num_frames, 1))

@@ -1,5 +1,6 @@
 """Where the parts of a DAVIS folder lie, and which sequences a split has."""
 
+import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,7 +81,7 @@ def find_sequences(layout: Layout, split: str) -> tuple[list[FoundSequence], boo
     Without the file in ImageSets they are those of the manifest that have images.
 
     Raises:
-        DatasetError: A line of the file is no name, or a name comes twice.
+        DatasetError: The file cannot be read, a line of it is no name, or a name comes twice.
     """
     path = layout.root / layout.split_list(split)
     if path.is_file():
@@ -92,7 +93,7 @@ def find_sequences(layout: Layout, split: str) -> tuple[list[FoundSequence], boo
 
 def _read_names(path: Path) -> list[str]:
     names: set[str] = set()
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(_read_text(path).splitlines(), start=1):
         name = line.strip()
         if name in names:
             raise DatasetError(f"{path}:{number}: sequence {name!r} is listed twice; remove a line")
@@ -101,6 +102,20 @@ def _read_names(path: Path) -> list[str]:
         if name:
             names.add(name)
     return sorted(names)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        data = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+        return data.decode("utf-8")
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        number = data[: error.start].count(b"\n") + 1
+        raise DatasetError(
+            f"{path}:{number}: expected UTF-8, got the byte 0x{data[error.start]:02x}; write the "
+            "list in UTF-8"
+        ) from error
 
 
 def _find(layout: Layout, name: str) -> FoundSequence:

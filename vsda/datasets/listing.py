@@ -166,7 +166,7 @@ class Dataset:
 
 
 def find_files(folder: Path, suffix: str) -> dict[str, FoundFile]:
-    """Return by stem the files in `folder` that end in `suffix`, sorted.
+    """Return by stem the files in `folder` that end in `suffix`, in frame order.
 
     Hidden files, such as the `._x` of archives made on a Mac, are passed over. A folder that does
     not exist has no files.
@@ -176,7 +176,13 @@ def find_files(folder: Path, suffix: str) -> dict[str, FoundFile]:
     names = [
         path for path in folder.iterdir() if path.suffix == suffix and not path.name.startswith(".")
     ]
-    return {path.stem: _facts(path) for path in sorted(names)}
+    names.sort(key=lambda path: frame_order(path.stem))
+    return {path.stem: _facts(path) for path in names}
+
+
+def frame_order(stem: str) -> tuple[int, int, str]:
+    """Return what to sort file stems by: numbers by their value, and before all else."""
+    return (0, int(stem), stem) if stem.isdecimal() else (1, 0, stem)
 
 
 def where_to_get(dataset: str, *files: str) -> str:

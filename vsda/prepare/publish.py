@@ -1,9 +1,10 @@
 """The one moment in which a set appears: shards first, the index last."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from vsda.datasets.listing import Failure
 from vsda.errors import ShardError
@@ -27,7 +28,7 @@ def published(job: SetJob, overwrite: bool) -> ShardIndex | None:
     if overwrite or not path.is_file():
         return None
     index = load_index(str(path))
-    if index.settings != job.settings:
+    if decisive(index.settings) != decisive(job.settings):
         raise ShardError(
             f"{path}: this set was made otherwise: {_difference(index, job)}; give --overwrite to "
             "replace it, or another --out"
@@ -65,6 +66,15 @@ def publish(job: SetJob, results: Sequence[TaskResult], failures: Iterable[Failu
     write_atomic(index_file, index.to_json())
     remove_staging(job.staging)
     return index
+
+
+def decisive(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that decide what is written: a table's content does, not its name."""
+    return {
+        name: value
+        for name, value in settings.items()
+        if name != "class_map" or "class_map_sha256" not in settings
+    }
 
 
 def _move(job: SetJob, number: int, task: ShardTask, shard: ShardInfo) -> ShardInfo:
