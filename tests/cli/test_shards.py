@@ -61,6 +61,14 @@ class TestList:
         with pytest.raises(ShardError, match="no shards here"):
             run("list", tmp_path)
 
+    def test_a_damaged_index_is_told_and_the_other_sets_are_listed(self, folder, tmp_path):
+        (tmp_path / "coco-val.index.json").write_text("[" * 100_000)
+        result = CliRunner().invoke(shards_app, ["list", folder, "--json"])
+        assert result.exit_code == 1
+        assert [row["name"] for row in json.loads(result.stdout)] == ["davis-train"]
+        told = f"vsda: {folder}/coco-val.index.json: not a shard index: nested too deep\n"
+        assert result.stderr == told
+
 
 class TestVerify:
     def test_whole_sets_are_told_and_the_status_is_0(self, folder):
@@ -95,6 +103,8 @@ class TestVerify:
         (tmp_path / "coco-val.index.json").write_text("{")
         lines = run("verify", folder, code=1).splitlines()
         assert lines[0].startswith("coco-val.index.json: index: ")
+        (tmp_path / "coco-val.index.json").write_text("[" * 100_000)
+        assert run("verify", folder, code=1).splitlines()[1:] == lines[1:]
         assert lines[1] == "davis-train: whole, 6 samples in 3 shards"
 
 

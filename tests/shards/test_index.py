@@ -91,6 +91,7 @@ def test_every_flipped_bit_of_the_index_is_found():
     ("data", "message"),
     [
         (b"", "not a shard index: Expecting value"),
+        (b"[" * 100_000, "not a shard index: nested too deep"),
         (b"[1]", "it has no part named 'vsda'"),
         (b'{"shardlist": []}', "it has no part named 'vsda'"),
         (b'{"vsda": {"format": 9, "version": "3.1"}}', "format 9 .* is not 1; use .* \\(3.1\\)"),

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vsda.cli.table import Column, print_json, print_table
-from vsda.errors import ExitCode, UsageError
+from vsda.errors import ExitCode, UsageError, VsdaError
 
 if TYPE_CHECKING:
     from vsda.shards.index import ShardIndex, ShardSet
+    from vsda.shards.stats import SetSummary
     from vsda.shards.verify import Verdict
 
 shards_app = typer.Typer(
@@ -34,30 +35,22 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def list_sets(places: Places = None, as_json: Json = False) -> None:
     """List the sets with their size.
 
+    A set whose index is damaged is told on stderr, and the exit status is 1.
+
     Example: vsda shards list data/shards
     """
     from vsda.shards.stats import summarise
 
-    summaries = [summarise(shard_set.index) for shard_set in _open(places)]
+    sets, mistakes = _open_sound(places)
+    summaries = [summarise(shard_set.index) for shard_set in sets]
     if as_json:
         print_json([asdict(summary) for summary in summaries])
-        return
-    headings = ("shards", "samples", "sequences", "classes", "size")
-    columns = [Column("set"), Column("dataset"), Column("split")]
-    rows = [
-        [
-            row.name,
-            row.dataset,
-            row.split,
-            f"{row.num_shards:,}",
-            f"{row.num_samples:,}",
-            f"{row.num_sequences:,}",
-            f"{row.num_classes:,}",
-            _bytes_text(row.num_bytes),
-        ]
-        for row in summaries
-    ]
-    print_table(columns + [Column(heading, is_number=True) for heading in headings], rows)
+    else:
+        _print_summaries(summaries)
+    for mistake in mistakes:
+        typer.echo(f"vsda: {mistake}", err=True)
+    if mistakes:
+        raise typer.Exit(ExitCode.FAILED)
 
 
 @shards_app.command("verify")
@@ -135,6 +128,39 @@ def _open(places: list[str] | None) -> "list[ShardSet]":
     from vsda.shards.index import open_sets
 
     return [shard_set for place in _given(places) for shard_set in open_sets(place)]
+
+
+def _open_sound(places: list[str] | None) -> "tuple[list[ShardSet], list[VsdaError]]":
+    """Return the sets whose index is sound, and what is wrong with the others."""
+    from vsda.shards.index import find_indexes, open_set
+
+    sets: list[ShardSet] = []
+    mistakes: list[VsdaError] = []
+    for index in [index for place in _given(places) for index in find_indexes(place)]:
+        try:
+            sets.append(open_set(index))
+        except VsdaError as error:
+            mistakes.append(error)
+    return sets, mistakes
+
+
+def _print_summaries(summaries: "list[SetSummary]") -> None:
+    headings = ("shards", "samples", "sequences", "classes", "size")
+    columns = [Column("set"), Column("dataset"), Column("split")]
+    rows = [
+        [
+            row.name,
+            row.dataset,
+            row.split,
+            f"{row.num_shards:,}",
+            f"{row.num_samples:,}",
+            f"{row.num_sequences:,}",
+            f"{row.num_classes:,}",
+            _bytes_text(row.num_bytes),
+        ]
+        for row in summaries
+    ]
+    print_table(columns + [Column(heading, is_number=True) for heading in headings], rows)
 
 
 def _verdict_json(verdict: "Verdict") -> dict[str, Any]:

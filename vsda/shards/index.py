@@ -122,7 +122,10 @@ class ShardIndex:
         Raises:
             ShardError: Not such an index, one of another format, or changed after it was written.
         """
-        document = _parse(data)
+        try:
+            document = _parse(data)
+        except RecursionError as error:
+            raise ShardError("not a shard index: nested too deep") from error
         facts = document["vsda"]
         fields = {"name": document.get("name"), "shards": document.get("shardlist")}
         try:

@@ -115,7 +115,7 @@ def _files(index: ShardIndex) -> list[_File]:
 def _verify_index(index: str) -> Verdict:
     try:
         shard_set = open_set(index)
-    except ShardError as error:
+    except VsdaError as error:
         return Verdict(index, None, [Problem(file_name(index), Kind.INDEX, str(error))])
     return Verdict(index, shard_set, verify(shard_set))
 
