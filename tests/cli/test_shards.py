@@ -153,6 +153,13 @@ class TestShow:
         assert printed.splitlines() == [str(tmp_path / name) for name in names]
         assert all((tmp_path / name).is_file() for name in names)
 
+    def test_two_sets_of_one_name_are_refused_before_anything_is_drawn(self, folder, tmp_path):
+        make_set(tmp_path / "other", [[frame(0, None, inst=None)]], name="coco-val")
+        for second in (f"{folder}/coco-val", tmp_path / "other"):
+            with pytest.raises(UsageError, match=r"the set coco-val is given twice \(.*own --out"):
+                run("show", folder, second, "--out", tmp_path / "s.png")
+        assert not list(tmp_path.glob("*.png"))
+
     def test_another_kind_of_picture_is_refused(self, folder, tmp_path):
         with pytest.raises(UsageError, match=r"written as PNG; give a name that ends in \.png"):
             run("show", folder, "--out", tmp_path / "s.jpg")

@@ -32,7 +32,13 @@ def test_a_world_goes_to_the_data_folder_by_default(vsda, tmp_path):
 def test_a_wrong_option_is_one_line_and_exit_code_2(vsda):
     process = vsda("synth", "--out", "world", "--size-px", 65, code=2)
     assert process.stderr.count("\n") == 1
-    assert "size_px: expected an even number from 32 to 1024, got 65" in process.stderr
+    assert "--size-px: expected an even number from 32 to 1024, got 65" in process.stderr
+
+
+def test_every_number_that_is_refused_is_called_by_its_option(vsda):
+    for option in ("--images", "--val-images", "--videos", "--frames", "--val-videos"):
+        process = vsda("synth", "--out", "world", option, 0, code=2)
+        assert process.stderr.startswith(f"vsda: {option}: expected ")
 
 
 def test_the_help_names_every_style(vsda):

@@ -88,23 +88,23 @@ def test_overwrite_replaces_a_world_and_spares_what_else_lies_in_its_folder(tmp_
 
 
 def test_no_workers_are_refused(tmp_path, small_options):
-    with pytest.raises(UsageError, match="workers: expected at least 1, got 0"):
+    with pytest.raises(UsageError, match="--workers: expected at least 1, got 0"):
         write_world(tmp_path / "out", small_options, num_workers=0)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"num_images": 0}, "num_images: expected at least 1, got 0"),
-        ({"num_val_images": -1}, "num_val_images: expected at least 1, got -1"),
-        ({"num_videos": 0}, "num_videos: expected at least 1"),
-        ({"num_val_videos": 0}, "num_val_videos: expected at least 1"),
-        ({"num_frames": 0}, "num_frames: expected 1 to 100, got 0"),
-        ({"num_val_frames": 101}, "num_val_frames: expected 1 to 100, got 101"),
-        ({"size_px": 63}, "size_px: expected an even number from 32 to 1024, got 63"),
-        ({"size_px": 16}, "size_px: expected an even number"),
-        ({"severity": 1.5}, "severity: expected 0 to 1, got 1.5"),
-        ({"seed": -1}, "seed: expected at least 0, got -1"),
+        ({"num_images": 0}, "--images: expected at least 1, got 0"),
+        ({"num_val_images": -1}, "--val-images: expected at least 1, got -1"),
+        ({"num_videos": 0}, "--videos: expected at least 1"),
+        ({"num_val_videos": 0}, "--val-videos: expected at least 1"),
+        ({"num_frames": 0}, "--frames: expected 1 to 100, got 0"),
+        ({"num_val_frames": 101}, "--val-frames: expected 1 to 100, got 101"),
+        ({"size_px": 63}, "--size-px: expected an even number from 32 to 1024, got 63"),
+        ({"size_px": 16}, "--size-px: expected an even number"),
+        ({"severity": 1.5}, "--severity: expected 0 to 1, got 1.5"),
+        ({"seed": -1}, "--seed: expected at least 0, got -1"),
     ],
 )
 def test_options_out_of_range_are_refused(change, message):

@@ -111,6 +111,7 @@ def show_sets(
     if out.suffix != ".png":
         raise UsageError(f"--out {out}: a sheet is written as PNG; give a name that ends in .png")
     sets = _open(places)
+    _check_names_differ(sets)
     for shard_set in sets:
         name = f"{out.stem}-{shard_set.index.name}.png"
         path = out if len(sets) == 1 else out.with_name(name)
@@ -128,6 +129,19 @@ def _open(places: list[str] | None) -> "list[ShardSet]":
     from vsda.shards.index import open_sets
 
     return [shard_set for place in _given(places) for shard_set in open_sets(place)]
+
+
+def _check_names_differ(sets: "list[ShardSet]") -> None:
+    """Refuse two sets of one name, since the second sheet would take the place of the first."""
+    folders: dict[str, str] = {}
+    for shard_set in sets:
+        name = shard_set.index.name
+        if name in folders:
+            raise UsageError(
+                f"the set {name} is given twice ({folders[name]}, {shard_set.folder}), but a sheet "
+                "has the name of its set; show one of them at a time, each with its own --out"
+            )
+        folders[name] = shard_set.folder
 
 
 def _open_sound(places: list[str] | None) -> "tuple[list[ShardSet], list[VsdaError]]":

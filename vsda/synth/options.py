@@ -48,5 +48,7 @@ class WorldOptions:
 
 
 def _require(holds: bool, name: str, expected: str, got: object) -> None:
+    """Raise an error that names the option of `vsda synth` for the field `name`."""
     if not holds:
-        raise UsageError(f"{name}: expected {expected}, got {got!r}")
+        option = name.replace("num_", "").replace("_", "-")
+        raise UsageError(f"--{option}: expected {expected}, got {got!r}")

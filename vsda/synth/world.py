@@ -66,7 +66,7 @@ def write_world(
         UnknownNameError: No such style.
     """
     if num_workers < 1:
-        raise UsageError(f"workers: expected at least 1, got {num_workers}")
+        raise UsageError(f"--workers: expected at least 1, got {num_workers}")
     style_named(options.style)
     folders = (COCO_FOLDER, DAVIS_FOLDER)
     with published_folder(out, WORLD_FILE, others=folders, overwrite=overwrite) as part:
