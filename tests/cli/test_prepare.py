@@ -71,7 +71,37 @@ def test_failed_frames_give_exit_code_3_and_are_told_by_kind(data):
 
 def test_nothing_written_gives_exit_code_1(data):
     result = run("davis", "--split", "val", "--classes", "bicycle", code=1)
-    assert result.stdout == "davis-val: nothing could be written, so there is no set\n"
+    assert result.stdout == "davis-val: nothing could be written (4 left-out), so there is no set\n"
+
+
+def test_nothing_written_over_an_old_set_says_why_and_that_the_old_set_stays(data):
+    run("davis", "--split", "val")
+    for frame in (0, 1):
+        write(data / f"davis/JPEGImages/480p/car-shadow/0000{frame}.jpg", b"broken")
+    result = run("davis", "--split", "val", "--overwrite", code=1)
+    assert result.stdout == (
+        "davis-val: nothing could be written (2 left-out, 2 unreadable), the set that is there "
+        "stays\n"
+    )
+    assert open_set(str(data / "shards" / "davis-val")).index.num_samples == 2
+
+
+def test_a_split_without_items_says_so(data):
+    write(data / "davis/ImageSets/2017/val.txt", b"")
+    result = run("davis", "--split", "val", code=1)
+    assert (
+        result.stdout
+        == "davis-val: nothing could be written (no items found), so there is no set\n"
+    )
+
+
+def test_a_set_that_is_made_again_says_why_on_stderr(data):
+    run("coco", "--split", "val")
+    (data / "shards" / "coco-val.index.json").write_bytes(b"")
+    result = run("coco", "--split", "val")
+    assert "coco-val: note: " in result.stderr
+    assert "coco-val.index.json: not a shard index: " in result.stderr
+    assert "; the set is made again\n" in result.stderr
 
 
 def test_one_set_of_two_gives_exit_code_3(data):

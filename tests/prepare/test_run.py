@@ -252,14 +252,58 @@ def test_overwrite_replaces_a_set_and_leaves_none_of_its_shards(tmp_path):
     assert snapshot(tmp_path / "out") == snapshot(tmp_path / "fresh")
 
 
-def test_a_damaged_index_is_told_and_overwrite_mends_it(options):
+@pytest.mark.parametrize("damage", [lambda data: data[:-20], lambda _: b"", lambda _: b"\xff{"])
+def test_a_damaged_index_is_noted_and_the_set_is_made_again(options, damage):
     (report,) = run(options, split="train")
     before = snapshot(options["out"])
-    report.index.write_bytes(report.index.read_bytes()[:-20])
-    with pytest.raises(ShardError, match=r"davis-train\.index\.json: not a shard index"):
-        run(options, split="train")
-    run(options, split="train", overwrite=True)
+    report.index.write_bytes(damage(report.index.read_bytes()))
+    (again,) = run(options, split="train")
+    assert "davis-train.index.json: not a shard index: " in again.notes[0]
+    assert again.notes[0].endswith("; the set is made again")
     assert snapshot(options["out"]) == before
+
+
+@pytest.mark.parametrize("suffix", ["tar", "idx"])
+def test_a_flipped_bit_is_noted_and_the_set_is_made_again(options, suffix):
+    run(options, split="train")
+    before = snapshot(options["out"])
+    path = options["out"] / f"davis-train-000000.{suffix}"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    (again,) = run(options, split="train")
+    assert again.notes[0] == (
+        f"{path}: its bytes are not those that the index lists; the set is made again"
+    )
+    assert snapshot(options["out"]) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xff\n", "not a report of failures"),
+        (b"[1]\n", "not a report of failures"),
+        (b'{"key": "a"}\n', "not a report of failures"),
+        (b"", "its rows are not the failures that the index counts"),
+    ],
+)
+def test_a_damaged_report_is_noted_and_the_set_is_made_again(options, tree, content, message):
+    write(tree.image("lucia", 2), b"broken")
+    run(options, split="train")
+    before = snapshot(options["out"])
+    (options["out"] / "davis-train.report.jsonl").write_bytes(content)
+    (again,) = run(options, split="train")
+    assert f"davis-train.report.jsonl: {message}" in again.notes[0]
+    assert snapshot(options["out"]) == before
+
+
+def test_what_failed_is_listed_also_where_nothing_was_written(options, tree):
+    for frame in (0, 1):
+        write(tree.image("car-shadow", frame), b"broken")
+    (report,) = run(options, split="val")
+    assert (report.index, report.old_set_stays) == (None, False)
+    found = rows(options["out"] / "davis-val.report.jsonl")
+    assert [row["key"] for row in found] == ["davis/car-shadow/00000", "davis/car-shadow/00001"]
 
 
 def test_nothing_to_write_publishes_no_set_and_keeps_the_old_one(options, tree):
@@ -268,7 +312,7 @@ def test_nothing_to_write_publishes_no_set_and_keeps_the_old_one(options, tree):
     for frame in (0, 1):
         write(tree.image("car-shadow", frame), b"broken")
     (report,) = run(options, split="val", overwrite=True)
-    assert report.index is None
+    assert (report.index, report.old_set_stays) == (None, True)
     assert report.outcomes == {"left-out": 2, "unreadable": 2}
     assert snapshot(options["out"]) == before
 

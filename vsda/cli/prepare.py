@@ -106,7 +106,7 @@ def davis(
 
     Example: vsda prepare davis --remap coco --classes shared
 
-    Exit code 3 means that some frames failed: they are listed in SET.report.jsonl.
+    Exit code 3 means that some frames failed: SET.report.jsonl in the output folder lists them.
     """
     given = {
         "root": root,
@@ -150,7 +150,7 @@ def coco(
 
     Example: vsda prepare coco --remap coco --classes shared
 
-    Exit code 3 means that some images failed: they are listed in SET.report.jsonl.
+    Exit code 3 means that some images failed: SET.report.jsonl in the output folder lists them.
     """
     given = {
         "root": root,
@@ -226,7 +226,7 @@ def _tell(result: "PrepareReport | PlannedSet") -> None:
 
 def _report_line(report: "PrepareReport") -> str:
     if report.index is None:
-        return f"{report.name}: nothing could be written, so there is no set"
+        return _nothing_line(report)
     sequences = f"{report.num_sequences} sequences, " if report.num_sequences else ""
     failed = f", {report.num_failed} failed" if report.num_failed else ""
     done = " (up to date)" if report.up_to_date else ""
@@ -235,6 +235,12 @@ def _report_line(report: "PrepareReport") -> str:
         f"classes, {report.num_shards} shards, {report.num_bytes / 1e6:.1f} MB{failed}{done}  "
         f"{report.index}"
     )
+
+
+def _nothing_line(report: "PrepareReport") -> str:
+    counts = ", ".join(f"{count} {name}" for name, count in report.outcomes.items())
+    ending = "the set that is there stays" if report.old_set_stays else "so there is no set"
+    return f"{report.name}: nothing could be written ({counts or 'no items found'}), {ending}"
 
 
 def _planned_lines(planned: "PlannedSet") -> list[str]:

@@ -2,39 +2,66 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from vsda.datasets.listing import Failure
 from vsda.errors import ShardError
 from vsda.prepare.job import SetJob
-from vsda.prepare.report import report_rows, total_outcomes
+from vsda.prepare.report import read_rows, report_rows, total_outcomes
 from vsda.prepare.staging import remove_staging
 from vsda.prepare.task import ShardTask, TaskResult
 from vsda.shards.index import ShardIndex, ShardInfo, index_path, load_index
-from vsda.storage import sync_dir, write_atomic
+from vsda.storage import sha256_file, sync_dir, write_atomic
 
 _MAX_SHOWN = 60
 
 
-def published(job: SetJob, overwrite: bool) -> ShardIndex | None:
-    """Return the index of the set if it is already there, whole, as `job` would make it.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """The set that is there: its index if it needs no work, else why it must be made again."""
+
+    index: ShardIndex | None = None
+    failures: tuple[Failure, ...] = ()
+    fault: str | None = None
+
+
+def check_settings(job: SetJob, overwrite: bool) -> None:
+    """Refuse to replace a set that was made otherwise.
 
     Raises:
         ShardError: The set is there but was made otherwise, and `overwrite` is false.
     """
-    path = Path(index_path(str(job.out), job.name))
-    if overwrite or not path.is_file():
-        return None
-    index = load_index(str(path))
-    if decisive(index.settings) != decisive(job.settings):
+    index = None if overwrite else _read_index(job)
+    if isinstance(index, ShardIndex) and decisive(index.settings) != decisive(job.settings):
         raise ShardError(
-            f"{path}: this set was made otherwise: {_difference(index, job)}; give --overwrite to "
-            "replace it, or another --out"
+            f"{index_file(job)}: this set was made otherwise: {_difference(index, job)}; give "
+            "--overwrite to replace it, or another --out"
         )
-    whole = all(_is_there(job.out, shard) for shard in index.shards)
-    return index if whole and not _is_stale(path, job) else None
+
+
+def standing(job: SetJob, overwrite: bool) -> Standing:
+    """Return what is there of the set; its files are read whole and compared with its index.
+
+    Raises:
+        ShardError: The set is there but was made otherwise, and `overwrite` is false.
+    """
+    check_settings(job, overwrite)
+    index = None if overwrite else _read_index(job)
+    if not isinstance(index, ShardIndex):
+        return Standing(fault=index)
+    try:
+        failures = read_rows(job.report, index.outcomes)
+    except ShardError as error:
+        return Standing(fault=str(error))
+    fault = _fault(index, job)
+    return Standing(fault=fault) if fault else Standing(index=index, failures=failures)
+
+
+def index_file(job: SetJob) -> Path:
+    """Return where the index of the set lies when it is published."""
+    return Path(index_path(str(job.out), job.name))
 
 
 def publish(job: SetJob, results: Sequence[TaskResult], failures: Iterable[Failure]) -> ShardIndex:
@@ -43,8 +70,7 @@ def publish(job: SetJob, results: Sequence[TaskResult], failures: Iterable[Failu
     While this goes on there is no index, so nobody takes the set for whole; a run that is killed
     here is mended by the next one.
     """
-    index_file = Path(index_path(str(job.out), job.name))
-    index_file.unlink(missing_ok=True)
+    index_file(job).unlink(missing_ok=True)
     sync_dir(job.out)
     written = [
         (task, result.shard)
@@ -63,7 +89,7 @@ def publish(job: SetJob, results: Sequence[TaskResult], failures: Iterable[Failu
         notes=job.listing.notes,
     )
     write_atomic(job.report, report_rows(failures))
-    write_atomic(index_file, index.to_json())
+    write_atomic(index_file(job), index.to_json())
     remove_staging(job.staging)
     return index
 
@@ -94,15 +120,27 @@ def _delete_others(job: SetJob, shards: Iterable[ShardInfo]) -> None:
     sync_dir(job.out)
 
 
-def _is_there(out: Path, shard: ShardInfo) -> bool:
-    tar, idx = out / shard.url, out / shard.idx_url
-    return idx.is_file() and tar.is_file() and tar.stat().st_size == shard.filesize
+def _read_index(job: SetJob) -> ShardIndex | str | None:
+    """Return the index that is there, what is wrong with it, or None where there is none."""
+    path = index_file(job)
+    try:
+        return load_index(str(path)) if path.is_file() else None
+    except ShardError as error:
+        return str(error)
 
 
-def _is_stale(index_file: Path, job: SetJob) -> bool:
-    """Return whether a file of the dataset was changed since the set was published."""
-    published_ns = index_file.stat().st_mtime_ns
-    return any(task.changed_ns >= published_ns for task in job.tasks)
+def _fault(index: ShardIndex, job: SetJob) -> str | None:
+    """Return why a published set must be made again."""
+    for shard in index.shards:
+        for name, sha256 in ((shard.url, shard.sha256), (shard.idx_url, shard.idx_sha256)):
+            if not (job.out / name).is_file():
+                return f"{job.out / name}: not there, but the index lists it"
+            if sha256_file(job.out / name) != sha256:
+                return f"{job.out / name}: its bytes are not those that the index lists"
+    published_ns = index_file(job).stat().st_mtime_ns
+    if any(task.changed_ns >= published_ns for task in job.tasks):
+        return f"{job.listing.root}: files were changed after the set was made"
+    return None
 
 
 def _difference(index: ShardIndex, job: SetJob) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vsda.datasets.listing import Failure, Listing
-from vsda.errors import Outcome
+from vsda.errors import Outcome, ShardError
 from vsda.shards.index import ShardIndex
 from vsda.taxonomy import BACKGROUND_ID, IGNORE_INDEX, class_names
 
@@ -31,6 +31,7 @@ class PrepareReport:
         outcomes: Number of items by what became of them.
         failures: Sorted by key.
         notes: What a user should know.
+        old_set_stays: Nothing was written, and the set that was there is there still.
     """
 
     name: str
@@ -44,6 +45,7 @@ class PrepareReport:
     outcomes: Mapping[str, int]
     failures: tuple[Failure, ...]
     notes: tuple[str, ...]
+    old_set_stays: bool = False
 
     @property
     def num_failed(self) -> int:
@@ -56,6 +58,7 @@ class PrepareReport:
             "name": self.name,
             "index": None if self.index is None else str(self.index),
             "up_to_date": self.up_to_date,
+            "old_set_stays": self.old_set_stays,
             "samples": self.num_samples,
             "sequences": self.num_sequences,
             "shards": self.num_shards,
@@ -114,17 +117,35 @@ def report_rows(failures: Iterable[Failure]) -> bytes:
     return "".join(f"{json.dumps(row)}\n" for row in rows).encode()
 
 
-def read_rows(path: Path) -> tuple[Failure, ...]:
-    """Return the failures in a `.report.jsonl`; none if there is no such file."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return tuple(
-        Failure(
-            key=row["key"],
-            outcome=Outcome(row["outcome"]),
-            num_items=row["items"],
-            message=row["message"],
-        )
-        for row in map(json.loads, lines)
+def read_rows(path: Path, outcomes: Mapping[str, int]) -> tuple[Failure, ...]:
+    """Return the failures in a `.report.jsonl`.
+
+    Args:
+        path: The file; where it is missing it has no rows.
+        outcomes: Those in the index of the set.
+
+    Raises:
+        ShardError: It is no such file, or its rows do not add up to `outcomes`.
+    """
+    try:
+        lines = path.read_bytes().splitlines() if path.is_file() else []
+        failures = tuple(_failure(json.loads(line)) for line in lines)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ShardError(f"{path}: not a report of failures: {error}") from error
+    counts: Counter[str] = Counter()
+    for failure in failures:
+        counts[failure.outcome] += failure.num_items
+    if counts != {name: count for name, count in outcomes.items() if name not in _NO_FAILURES}:
+        raise ShardError(f"{path}: its rows are not the failures that the index counts")
+    return failures
+
+
+def _failure(row: Mapping[str, Any]) -> Failure:
+    return Failure(
+        key=str(row["key"]),
+        outcome=Outcome(row["outcome"]),
+        num_items=int(row["items"]),
+        message=str(row["message"]),
     )
 
 

@@ -1,19 +1,24 @@
 """`prepare`: list the files, run the shard tasks, publish the sets."""
 
+from dataclasses import replace
 from itertools import chain
-from pathlib import Path
 
 from vsda.datasets.listing import Failure
 from vsda.engine.local import run_tasks
 from vsda.prepare.job import SetJob, make_jobs
 from vsda.prepare.options import PrepareOptions, worker_count
-from vsda.prepare.publish import publish, published
-from vsda.prepare.report import PrepareReport, read_rows, report_of, sort_failures, total_outcomes
+from vsda.prepare.publish import check_settings, index_file, publish, standing
+from vsda.prepare.report import (
+    PrepareReport,
+    report_of,
+    report_rows,
+    sort_failures,
+    total_outcomes,
+)
 from vsda.prepare.staging import finished, open_staging, remove_staging
 from vsda.prepare.task import TaskResult, run_task
 from vsda.progress import progress
-from vsda.shards.index import index_path
-from vsda.storage import exclusive
+from vsda.storage import exclusive, write_atomic
 
 
 def prepare(dataset: str, options: PrepareOptions) -> list[PrepareReport]:
@@ -36,26 +41,31 @@ def prepare(dataset: str, options: PrepareOptions) -> list[PrepareReport]:
     """
     jobs = make_jobs(dataset, options)
     for job in jobs:
-        published(job, options.overwrite)
+        check_settings(job, options.overwrite)
     return [_prepare_set(job, options) for job in jobs]
 
 
 def _prepare_set(job: SetJob, options: PrepareOptions) -> PrepareReport:
-    path = Path(index_path(str(job.out), job.name))
     with exclusive(job.lock):
-        index = published(job, options.overwrite)
-        if index is not None:
+        found = standing(job, options.overwrite)
+        if found.index is not None:
             remove_staging(job.staging)
-            return report_of(index, path, read_rows(job.report), up_to_date=True)
-        if options.overwrite:
-            remove_staging(job.staging)
-        results = _run_tasks(job, worker_count(options))
-        failures = _failures(job, results)
-        if all(result.shard is None for result in results):
-            remove_staging(job.staging)
-            return _nothing_written(job, results, failures)
-        index = publish(job, results, failures)
-    return report_of(index, path, failures, up_to_date=False)
+            return report_of(found.index, index_file(job), found.failures, up_to_date=True)
+        report = _make_set(job, options)
+    why_again = (f"{found.fault}; the set is made again",) if found.fault else ()
+    return replace(report, notes=(*why_again, *report.notes))
+
+
+def _make_set(job: SetJob, options: PrepareOptions) -> PrepareReport:
+    if options.overwrite:
+        remove_staging(job.staging)
+    results = _run_tasks(job, worker_count(options))
+    failures = _failures(job, results)
+    if all(result.shard is None for result in results):
+        remove_staging(job.staging)
+        return _nothing_written(job, results, failures)
+    index = publish(job, results, failures)
+    return report_of(index, index_file(job), failures, up_to_date=False)
 
 
 def _run_tasks(job: SetJob, num_workers: int) -> list[TaskResult]:
@@ -76,6 +86,10 @@ def _failures(job: SetJob, results: list[TaskResult]) -> list[Failure]:
 def _nothing_written(
     job: SetJob, results: list[TaskResult], failures: list[Failure]
 ) -> PrepareReport:
+    """Return the report of a set that was not published; the rows of an old set stay its own."""
+    old_set_stays = index_file(job).is_file()
+    if failures and not old_set_stays:
+        write_atomic(job.report, report_rows(failures))
     return PrepareReport(
         name=job.name,
         index=None,
@@ -88,4 +102,5 @@ def _nothing_written(
         outcomes=total_outcomes(job.listing, [result.outcomes for result in results]),
         failures=tuple(failures),
         notes=job.listing.notes,
+        old_set_stays=old_set_stays,
     )
