@@ -39,6 +39,7 @@ class Outcome(StrEnum):
     SIZE_MISMATCH = "size-mismatch"
     UNKNOWN_ID = "unknown-id"
     BINARY_MASK = "binary-mask"
+    SAME_KEY = "same-key"
 
 
 class VsdaError(Exception):

@@ -7,6 +7,7 @@ from typing import Any
 
 from vsda.datasets import get_dataset
 from vsda.datasets.listing import Listing, Request
+from vsda.datasets.same_keys import refuse_same_keys
 from vsda.prepare.options import BYTES_PER_MB, PrepareOptions, requests
 from vsda.prepare.task import ShardTask, assign
 
@@ -54,7 +55,8 @@ def make_jobs(dataset: str, options: PrepareOptions) -> list[SetJob]:
     """
     chosen = get_dataset(dataset)
     return [
-        _job(chosen.list_split(request), request, options) for request in requests(chosen, options)
+        _job(refuse_same_keys(chosen.list_split(request)), request, options)
+        for request in requests(chosen, options)
     ]
 
 
