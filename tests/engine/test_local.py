@@ -87,6 +87,13 @@ def test_a_killed_worker_is_told_with_its_task():
     assert "with fewer --workers if memory was short" in str(caught.value)
 
 
+def test_nothing_is_called_kept_where_the_caller_keeps_nothing():
+    running = run_tasks(die_at_two, range(4), num_workers=2, name_of=name_of, keeps_done=False)
+    message = "task 2: its worker was killed by SIGKILL; run the command again, with fewer"
+    with pytest.raises(VsdaError, match=f"^{message}"):
+        list(running)
+
+
 def test_a_worker_with_a_bug_is_told_with_its_task_and_shows_its_traceback():
     call = "list(run_tasks(raise_at_two, range(4), num_workers=2, name_of=name_of))"
     done = subprocess.run(_python(call), cwd=ROOT, capture_output=True, text=True, check=False)

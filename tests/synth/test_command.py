@@ -1,4 +1,8 @@
 import json
+import subprocess
+import sys
+
+import pytest
 
 from vsda.shards.index import load_index
 from vsda.synth.styles import styles
@@ -33,6 +37,25 @@ def test_a_wrong_option_is_one_line_and_exit_code_2(vsda):
     process = vsda("synth", "--out", "world", "--size-px", 65, code=2)
     assert process.stderr.count("\n") == 1
     assert "--size-px: expected an even number from 32 to 1024, got 65" in process.stderr
+
+
+@pytest.mark.parametrize(("workers", "size"), [(1, 100), (2, 100), (2, 4000)])
+def test_a_disk_that_takes_no_more_is_one_line_and_leaves_nothing(tmp_path, workers, size):
+    """A limit on the size of a file stands for the disk; the lists are longer than a picture."""
+    code = (
+        "import resource, sys; from vsda.cli.app import main\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))\n"
+        "main()"
+    )
+    many = ("--images", 3, "--val-images", 30, "--videos", 1, "--frames", 1, "--val-videos", 1)
+    options = ("synth", "--out", "world", *many, "--size-px", 32, "--workers", workers)
+    command = [sys.executable, "-B", "-c", code, *map(str, options)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    what = "TRAIN_IMAGE 0 to 2" if size == 100 else "the lists"
+    assert done.stderr.startswith(f"vsda: world.part: cannot write {what}: File too large; the")
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_every_number_that_is_refused_is_called_by_its_option(vsda):

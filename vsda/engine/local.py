@@ -37,6 +37,7 @@ def run_tasks(
     *,
     num_workers: int,
     name_of: Callable[[Task], str],
+    keeps_done: bool = True,
 ) -> Iterator[Result]:
     """Yield `function(task)` for every task, in the order of `tasks`.
 
@@ -47,6 +48,8 @@ def run_tasks(
         tasks: What to do. A task should take seconds, as each is sent on its own.
         num_workers: Most processes at a time.
         name_of: What to call a task in an error.
+        keeps_done: Whether the caller finds done tasks again in its next run, as the error about a
+            dead worker then says.
 
     Raises:
         VsdaError: One that `function` raised, or a worker died; the message has the task's name.
@@ -55,7 +58,7 @@ def run_tasks(
         raise ValueError(f"num_workers must be at least 1, got {num_workers}")
     if min(num_workers, len(tasks)) <= 1:
         return map(function, tasks)
-    return _run(_Pool(function, tasks, name_of), min(num_workers, len(tasks)))
+    return _run(_Pool(function, tasks, name_of, keeps_done), min(num_workers, len(tasks)))
 
 
 @dataclass(eq=False, slots=True)
@@ -73,10 +76,12 @@ class _Pool(Generic[Task, Result]):
         function: Callable[[Task], Result],
         tasks: Sequence[Task],
         name_of: Callable[[Task], str],
+        keeps_done: bool,
     ) -> None:
         self.function = function
         self.tasks = tasks
         self.name_of = name_of
+        self.keeps_done = keeps_done
         self.workers: dict[Connection, _Worker] = {}
         self._next = 0
 
@@ -135,9 +140,10 @@ class _Pool(Generic[Task, Result]):
         worker.process.join()
         code = worker.process.exitcode or 0
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+        kept = "what is done so far is kept, so " if self.keeps_done else ""
         return VsdaError(
-            f"{self.name_of(self.tasks[worker.position])}: its worker {how}; what is done so far "
-            "is kept, so run the command again, with fewer --workers if memory was short"
+            f"{self.name_of(self.tasks[worker.position])}: its worker {how}; {kept}run the command "
+            "again, with fewer --workers if memory was short"
         )
 
 

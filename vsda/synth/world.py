@@ -7,11 +7,12 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from vsda.engine.local import run_tasks
-from vsda.errors import UsageError
+from vsda.errors import UsageError, VsdaError
 from vsda.progress import progress
 from vsda.synth import layouts
 from vsda.synth.clip import make_image, make_video
@@ -64,6 +65,7 @@ def write_world(
     Raises:
         UsageError: `out` holds something, or no such number of workers.
         UnknownNameError: No such style.
+        VsdaError: The disk takes no more.
     """
     if num_workers < 1:
         raise UsageError(f"--workers: expected at least 1, got {num_workers}")
@@ -85,14 +87,17 @@ def _write(root: Path, options: WorldOptions, num_workers: int) -> None:
     layouts.make_folders(root / COCO_FOLDER, root / DAVIS_FOLDER)
     num_scenes = _num_scenes(options)
     tasks = [task for kind in Kind for task in _tasks(root, options, kind, num_scenes[kind])]
-    parts = run_tasks(_make, tasks, num_workers=num_workers, name_of=lambda task: task.name)
+    parts = run_tasks(
+        _make, tasks, num_workers=num_workers, name_of=lambda task: task.name, keeps_done=False
+    )
     records: dict[Kind, list[layouts.Record]] = {kind: [] for kind in Kind}
     for task, part in zip(tasks, progress(parts, "scenes", len(tasks)), strict=True):
         records[task.kind] += part
-    layouts.write_coco_instances(root / COCO_FOLDER, records)
-    layouts.write_davis_lists(root / DAVIS_FOLDER, records)
-    text = json.dumps(asdict(options), indent=2, sort_keys=True)
-    (root / WORLD_FILE).write_text(text + "\n", encoding="utf-8")
+    with _told(root, "the lists"):
+        layouts.write_coco_instances(root / COCO_FOLDER, records)
+        layouts.write_davis_lists(root / DAVIS_FOLDER, records)
+        text = json.dumps(asdict(options), indent=2, sort_keys=True)
+        (root / WORLD_FILE).write_text(text + "\n", encoding="utf-8")
 
 
 def _num_scenes(options: WorldOptions) -> dict[Kind, int]:
@@ -114,7 +119,20 @@ def _make(task: _Task) -> list[layouts.Record]:
     """Make the scenes of a task, write their files and return what the lists say of them."""
     write = _write_image if task.kind in layouts.COCO_SPLITS else _write_video
     ids = (SceneId(task.options.seed, task.kind, index) for index in task.indices)
-    return [write(task.root, task.options, scene_id) for scene_id in ids]
+    with _told(task.root, task.name):
+        return [write(task.root, task.options, scene_id) for scene_id in ids]
+
+
+@contextmanager
+def _told(root: Path, what: str) -> Iterator[None]:
+    """Turn what the system refuses into the user's mistake; a worker would end of it otherwise."""
+    try:
+        yield
+    except OSError as error:
+        raise VsdaError(
+            f"{root}: cannot write {what}: {error.strerror or error}; the unfinished world is "
+            "removed, so mend that (free some space, or give another --out) and run again"
+        ) from error
 
 
 def _write_image(root: Path, options: WorldOptions, scene_id: SceneId) -> layouts.Record:
