@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 
@@ -196,6 +198,25 @@ def test_frames_without_leading_zeros_are_in_the_order_of_their_numbers(tree):
     found = [(item.frame, item.frame_index) for item in listing.units[1].items]
     assert found == [("1", 0), ("2", 1), ("10", 3)]
     assert [row.key for row in listing.failures] == ["davis/lucia/9", "davis/lucia/x"]
+
+
+def test_a_sequence_whose_folder_cannot_be_read_fails_alone(tree):
+    tree.list("train", ["lucia", "x" * 300])
+    listing = davis.list_split(request(tree.root, remap="none"))
+    assert names(listing) == ["lucia"]
+    assert rows(listing) == [(f"davis/{'x' * 300}", Outcome.UNREADABLE, 1)]
+    assert listing.failures[0].message == (
+        f"JPEGImages/480p/{'x' * 300}: cannot be read: File name too long"
+    )
+
+
+def test_a_sequence_whose_masks_cannot_be_read_fails_with_all_its_frames(tree):
+    shutil.rmtree(tree.masks / "lucia")
+    (tree.masks / "lucia").symlink_to("lucia")
+    listing = davis.list_split(request(tree.root))
+    assert names(listing) == ["bmx-bumps"]
+    assert rows(listing) == [("davis/lucia", Outcome.UNREADABLE, 3)]
+    assert "Annotations/480p/lucia: cannot be read: Too many levels" in listing.failures[0].message
 
 
 def test_a_sequence_that_the_table_lacks_is_named_once_with_all_its_frames(tree):

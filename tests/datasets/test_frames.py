@@ -1,4 +1,5 @@
 import io
+import os
 import struct
 import zlib
 
@@ -54,6 +55,13 @@ def test_a_png_under_the_name_of_a_jpeg_is_unreadable(tmp_path):
 
 def test_a_file_that_cannot_be_opened_is_unreadable(tmp_path):
     with pytest.raises(ItemError, match=r"a\.jpg: No such file") as caught:
+        read_jpeg(tmp_path, "a.jpg")
+    assert outcome_of(caught) == Outcome.UNREADABLE
+
+
+def test_a_pipe_is_unreadable_and_nobody_waits_for_it(tmp_path):
+    os.mkfifo(tmp_path / "a.jpg")
+    with pytest.raises(ItemError, match=r"a\.jpg: not a regular file") as caught:
         read_jpeg(tmp_path, "a.jpg")
     assert outcome_of(caught) == Outcome.UNREADABLE
 

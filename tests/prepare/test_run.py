@@ -1,5 +1,7 @@
 import json
 import os
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,26 @@ def tree(tmp_path):
 @pytest.fixture
 def options(tree, tmp_path):
     return {"root": tree.root, "out": tmp_path / "out", "num_workers": 1}
+
+
+@pytest.fixture
+def nobodys_folder():
+    """A folder that another user may enter, too."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        yield Path(folder)
+
+
+@contextmanager
+def as_nobody():
+    """Let the superuser be somebody for whom permissions count."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
 
 
 def run(options, dataset="davis", **more):
@@ -343,6 +365,46 @@ def test_coco_becomes_samples_without_object_ids(tmp_path):
     assert train.outcomes == {"ok": 1, "left-out": 2}
     assert train.notes == ("1 of 4 images have no label map and are not written",)
     assert (val.num_samples, val.num_sequences) == (1, 0)
+
+
+def test_a_link_that_leads_nowhere_and_a_pipe_fail_alone(options, tree):
+    tree.image("lucia", 0).unlink()
+    tree.image("lucia", 0).symlink_to("nowhere")
+    tree.mask("lucia", 1).unlink()
+    os.mkfifo(tree.mask("lucia", 1))
+    (report,) = run(options, split="train")
+    assert report.outcomes == {"left-out": 2, "ok": 3, "unreadable": 2}
+    assert [row.message for row in report.failures] == [
+        "JPEGImages/480p/lucia/00000.jpg: No such file or directory",
+        "Annotations/480p/lucia/00001.png: not a regular file",
+    ]
+    assert run(options, split="train")[0].up_to_date
+
+
+def test_files_and_folders_without_permission_fail_alone(nobodys_folder):
+    tree = small_davis(nobodys_folder / "davis")
+    tree.image("bmx-bumps").chmod(0)
+    (tree.masks / "lucia").chmod(0)
+    options = {"root": tree.root, "out": nobodys_folder / "out", "num_workers": 1}
+    with as_nobody():
+        (report,) = run(options, split="train")
+    assert report.outcomes == {"left-out": 2, "ok": 1, "unreadable": 4}
+    assert [row.message for row in report.failures] == [
+        "JPEGImages/480p/bmx-bumps/00000.jpg: Permission denied",
+        "Annotations/480p/lucia: cannot be read: Permission denied",
+    ]
+
+
+def test_a_file_name_that_is_not_utf_8_is_escaped(tmp_path):
+    root = coco_tree(tmp_path / "coco", {"train": {"1": values(0), "b\udce4": values(0)}})
+    write(root / "train2017" / "b\udce4.jpg", b"broken")
+    options = {"root": root, "out": tmp_path / "out", "num_workers": 2}
+    (report,) = run(options, "coco", split="train")
+    assert report.outcomes == {"ok": 1, "unreadable": 1}
+    (row,) = rows(options["out"] / "coco-train.report.jsonl")
+    assert row["message"].startswith("train2017/b\\udce4.jpg: not a whole JPEG")
+    assert row["message"] == report.failures[0].message
+    assert run(options, "coco", split="train")[0].failures == report.failures
 
 
 def test_a_second_writer_is_refused(options):

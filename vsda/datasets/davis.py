@@ -144,7 +144,10 @@ def _unit(
 
 
 def _missing(layout: Layout, found: FoundSequence) -> list[Failure]:
-    """Return a failure for a sequence without images or masks, else one per odd frame."""
+    """Return a failure for a sequence without readable images or masks, else one per odd frame."""
+    if found.fault is not None:
+        num_items = max(found.num_frames, 1)
+        return [_failure(Outcome.UNREADABLE, found.fault, found.name, num_items=num_items)]
     for folder, files in ((layout.images, found.images), (layout.masks, found.masks)):
         if not files:
             message = f"{folder}/{found.name}: no files of a sequence that the split lists"

@@ -14,11 +14,15 @@ RESOLUTIONS = ("480p", "Full-Resolution")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FoundSequence:
-    """A listed sequence as it lies on disk: its files by frame."""
+    """A listed sequence as it lies on disk: its files by frame.
+
+    `fault` says why a folder of it cannot be read, None if both can.
+    """
 
     name: str
     images: Mapping[str, FoundFile]
     masks: Mapping[str, FoundFile]
+    fault: str | None = None
 
     @property
     def num_frames(self) -> int:
@@ -88,7 +92,7 @@ def find_sequences(layout: Layout, split: str) -> tuple[list[FoundSequence], boo
         return [_find(layout, name) for name in _read_names(path)], True
     names = [row.name for row in davis_sequences() if row.split == split]
     found = [_find(layout, name) for name in names]
-    return [sequence for sequence in found if sequence.images], False
+    return [row for row in found if row.images or row.fault], False
 
 
 def _read_names(path: Path) -> list[str]:
@@ -119,8 +123,11 @@ def _read_text(path: Path) -> str:
 
 
 def _find(layout: Layout, name: str) -> FoundSequence:
-    return FoundSequence(
-        name=name,
-        images=find_files(layout.root / layout.images / name, ".jpg"),
-        masks=find_files(layout.root / layout.masks / name, ".png"),
-    )
+    files: dict[str, dict[str, FoundFile]] = {}
+    for folder, suffix in ((layout.images, ".jpg"), (layout.masks, ".png")):
+        try:
+            files[suffix] = find_files(layout.root / folder / name, suffix)
+        except DatasetError as error:
+            fault = str(error).removeprefix(f"{layout.root}/")
+            return FoundSequence(name=name, images=files.get(".jpg", {}), masks={}, fault=fault)
+    return FoundSequence(name=name, images=files[".jpg"], masks=files[".png"])

@@ -1,6 +1,7 @@
 """Read one frame and its mask from disk and refuse what cannot be trusted."""
 
 import io
+import stat
 import struct
 import zlib
 from collections.abc import Mapping
@@ -103,8 +104,11 @@ def present_classes(seg: Mask) -> tuple[int, ...]:
 
 
 def _read(root: Path, name: str) -> bytes:
+    path = root / name
     try:
-        return (root / name).read_bytes()
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would keep us waiting
+            raise ItemError(Outcome.UNREADABLE, f"{name}: not a regular file")
+        return path.read_bytes()
     except OSError as error:
         raise ItemError(Outcome.UNREADABLE, f"{name}: {error.strerror}") from error
 

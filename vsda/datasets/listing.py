@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vsda.datasets.labels import LabelRules
-from vsda.errors import Outcome
+from vsda.errors import DatasetError, Outcome
 from vsda.manifests import sources
 from vsda.sample import Sample
 
@@ -81,6 +81,10 @@ class Failure:
     outcome: Outcome
     message: str
     num_items: int = 1
+
+    def __post_init__(self) -> None:
+        """Write bytes of file names that are not UTF-8 as escapes, so that JSON takes them."""
+        object.__setattr__(self, "message", _escape(self.message))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -168,14 +172,22 @@ class Dataset:
 def find_files(folder: Path, suffix: str) -> dict[str, FoundFile]:
     """Return by stem the files in `folder` that end in `suffix`, in frame order.
 
+    One that cannot be opened, as a link that leads nowhere, is among them: it fails when it is
+    read, alone.
+
     Hidden files, such as the `._x` of archives made on a Mac, are passed over. A folder that does
     not exist has no files.
+
+    Raises:
+        DatasetError: The folder is there and cannot be read.
     """
-    if not folder.is_dir():
+    try:
+        paths = list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
         return {}
-    names = [
-        path for path in folder.iterdir() if path.suffix == suffix and not path.name.startswith(".")
-    ]
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        raise DatasetError(f"{folder}: cannot be read: {_reason(error)}") from error
+    names = [path for path in paths if path.suffix == suffix and not path.name.startswith(".")]
     names.sort(key=lambda path: frame_order(path.stem))
     return {path.stem: _facts(path) for path in names}
 
@@ -191,13 +203,24 @@ def where_to_get(dataset: str, *files: str) -> str:
     return " and ".join(f"{file} ({urls[file]})" for file in files)
 
 
+def _escape(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
 def _facts(path: Path) -> FoundFile:
     """Return what the disk knows of a file.
 
     The time is that of the inode, of a link's own too: unlike a modification time it cannot be
     older than the change, as it would be where an archive is unpacked over the folder.
     """
-    found, itself = path.stat(), path.lstat()
+    try:
+        found, itself = path.stat(), path.lstat()
+    except OSError:
+        return FoundFile(size_bytes=0, changed_ns=0)
     return FoundFile(
         size_bytes=found.st_size, changed_ns=max(found.st_ctime_ns, itself.st_ctime_ns)
     )
