@@ -129,6 +129,24 @@ def test_a_dry_run_tells_sequences_and_classes_and_writes_nothing(data):
     assert not (data / "shards").exists()
 
 
+def test_a_dry_run_says_what_would_fail_and_exits_as_a_run_would(data):
+    (data / "davis/Annotations/480p/lucia/00001.png").unlink()
+    lines = run("davis", "--split", "train", "--dry-run", code=3).stdout.splitlines()
+    assert lines[0] == (
+        "davis-train: would write 4 frames, 2 sequences, 2 classes, 1 shards, 1 would fail"
+    )
+
+
+def test_a_dry_run_says_that_nothing_would_be_written_and_exits_as_a_run_would(data):
+    result = run("davis", "--split", "val", "--classes", "bicycle", "--dry-run", code=1)
+    assert result.stdout == "davis-val: would write nothing (4 left-out)\n"
+
+
+def test_a_dry_run_of_which_one_set_would_be_empty_exits_as_a_run_would(data):
+    lines = run("davis", "--classes", "bicycle", "--dry-run", code=3).stdout.splitlines()
+    assert lines[-1] == "davis-val: would write nothing (4 left-out)"
+
+
 def test_a_dry_run_as_json(data):
     (train,) = json.loads(run("davis", "--split", "train", "--dry-run", "--json").stdout)
     assert train["sequences"][1] == {"name": "lucia", "frames": 3, "classes": ["person"]}

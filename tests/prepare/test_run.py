@@ -395,6 +395,15 @@ def test_files_and_folders_without_permission_fail_alone(nobodys_folder):
     ]
 
 
+@pytest.mark.parametrize("dataset", ["davis", "coco"])
+def test_a_dataset_without_permission_is_told(nobodys_folder, dataset):
+    root = nobodys_folder / "data"
+    root.mkdir(mode=0)
+    options = {"root": root, "out": nobodys_folder / "out"}
+    with as_nobody(), pytest.raises(DatasetError, match="cannot be read: Permission denied"):
+        run(options, dataset)
+
+
 def test_a_file_name_that_is_not_utf_8_is_escaped(tmp_path):
     root = coco_tree(tmp_path / "coco", {"train": {"1": values(0), "b\udce4": values(0)}})
     write(root / "train2017" / "b\udce4.jpg", b"broken")

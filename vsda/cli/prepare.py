@@ -69,7 +69,10 @@ Workers = Annotated[
     ),
 ]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Say what would be written and write nothing.")
+    bool,
+    typer.Option(
+        "--dry-run", help="Say what would be written, write nothing, and exit as a run would."
+    ),
 ]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace sets that were made with other settings.")
@@ -186,16 +189,17 @@ def _run(dataset: str, options: "PrepareOptions", *, dry_run: bool, as_json: boo
     if dry_run:
         planned = plan(dataset, options)
         _print(planned, [_planned_lines(one) for one in planned], as_json=as_json)
-    else:
-        reports = prepare(dataset, options)
-        _print(reports, [[_report_line(one)] for one in reports], as_json=as_json)
-        raise typer.Exit(_exit_code(reports))
+        raise typer.Exit(_exit_code([(one.num_samples > 0, one.num_failed) for one in planned]))
+    reports = prepare(dataset, options)
+    _print(reports, [[_report_line(one)] for one in reports], as_json=as_json)
+    raise typer.Exit(_exit_code([(one.index is not None, one.num_failed) for one in reports]))
 
 
-def _exit_code(reports: "list[PrepareReport]") -> ExitCode:
-    if all(report.index is None for report in reports):
+def _exit_code(sets: list[tuple[bool, int]]) -> ExitCode:
+    """Return the exit code for sets of which each is there or not and lacks so many items."""
+    if not any(is_there for is_there, _ in sets):
         return ExitCode.FAILED
-    whole = all(report.index is not None and not report.num_failed for report in reports)
+    whole = all(is_there and not num_failed for is_there, num_failed in sets)
     return ExitCode.DONE if whole else ExitCode.PARTIAL
 
 
@@ -238,16 +242,23 @@ def _report_line(report: "PrepareReport") -> str:
 
 
 def _nothing_line(report: "PrepareReport") -> str:
-    counts = ", ".join(f"{count} {name}" for name, count in report.outcomes.items())
     ending = "the set that is there stays" if report.old_set_stays else "so there is no set"
-    return f"{report.name}: nothing could be written ({counts or 'no items found'}), {ending}"
+    return f"{report.name}: nothing could be written ({_counts(report)}), {ending}"
+
+
+def _counts(result: "PrepareReport | PlannedSet") -> str:
+    counts = [f"{count} {name}" for name, count in result.outcomes.items()]
+    return ", ".join(counts) or "no items found"
 
 
 def _planned_lines(planned: "PlannedSet") -> list[str]:
+    if not planned.num_samples:
+        return [f"{planned.name}: would write nothing ({_counts(planned)})"]
+    failed = f", {planned.num_failed} would fail" if planned.num_failed else ""
     sequences = f"{len(planned.sequences)} sequences, " if planned.sequences else ""
     head = (
         f"{planned.name}: would write {planned.num_samples} frames, {sequences}"
-        f"{len(planned.class_frames)} classes, {planned.num_shards} shards"
+        f"{len(planned.class_frames)} classes, {planned.num_shards} shards{failed}"
     )
     by_class = [f"  {name}: {count} frames" for name, count in planned.class_frames.items()]
     by_sequence = [

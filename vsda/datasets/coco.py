@@ -25,6 +25,7 @@ from vsda.datasets.listing import (
     Request,
     Unit,
     find_files,
+    is_folder,
     where_to_get,
 )
 from vsda.errors import DatasetError, Outcome, UnknownNameError
@@ -110,7 +111,7 @@ DATASET = Dataset(
 def _check_folders(request: Request, folder: str, labels: str) -> None:
     archives = {folder: f"{folder}.zip", labels: "stuffthingmaps_trainval2017.zip"}
     for name, archive in archives.items():
-        if not (request.root / name).is_dir():
+        if not is_folder(request.root / name):
             inside = request.root if name == folder else request.root / request.labels
             raise DatasetError(
                 f"{request.root / name}: no such folder; download {where_to_get(NAME, archive)} "

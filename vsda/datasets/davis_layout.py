@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from vsda.datasets.listing import FoundFile, Request, find_files, where_to_get
+from vsda.datasets.listing import FoundFile, Request, find_files, is_folder, where_to_get
 from vsda.errors import DatasetError, UnknownNameError
 from vsda.manifests import davis_sequences
 
@@ -62,7 +62,7 @@ def open_layout(request: Request) -> Layout:
     if request.resolution not in RESOLUTIONS:
         raise UnknownNameError("--resolution", request.resolution, RESOLUTIONS)
     places = (request.root, request.root / "DAVIS")
-    root = next((place for place in places if (place / "JPEGImages").is_dir()), None)
+    root = next((place for place in places if is_folder(place / "JPEGImages")), None)
     archive = where_to_get("davis", f"DAVIS-2017-trainval-{request.resolution}.zip")
     if root is None:
         raise DatasetError(
@@ -71,7 +71,7 @@ def open_layout(request: Request) -> Layout:
         )
     layout = Layout(root=root, resolution=request.resolution)
     for folder in (layout.images, layout.masks):
-        if not (root / folder).is_dir():
+        if not is_folder(root / folder):
             raise DatasetError(
                 f"{root / folder}: no such folder; download {archive} and unpack it, or give "
                 "another --resolution"

@@ -192,6 +192,18 @@ def find_files(folder: Path, suffix: str) -> dict[str, FoundFile]:
     return {path.stem: _facts(path) for path in names}
 
 
+def is_folder(path: Path) -> bool:
+    """Return whether `path` is a folder.
+
+    Raises:
+        DatasetError: A folder above it lets nobody look.
+    """
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
+
+
 def frame_order(stem: str) -> tuple[int, int, str]:
     """Return what to sort file stems by: numbers by their value, and before all else."""
     return (0, int(stem), stem) if stem.isdecimal() else (1, 0, stem)

@@ -12,7 +12,7 @@ from vsda.engine.local import run_tasks
 from vsda.errors import ItemError, Outcome
 from vsda.prepare.job import SetJob, make_jobs
 from vsda.prepare.options import PrepareOptions, worker_count
-from vsda.prepare.report import sort_failures, total_outcomes
+from vsda.prepare.report import count_failed, sort_failures, total_outcomes
 from vsda.prepare.task import ShardTask, Tally
 from vsda.progress import progress
 from vsda.shards.index import SequenceInfo
@@ -48,6 +48,11 @@ class PlannedSet:
     failures: tuple[Failure, ...]
     settings: Mapping[str, Any]
     notes: tuple[str, ...]
+
+    @property
+    def num_failed(self) -> int:
+        """The number of items that would fail."""
+        return count_failed(self.outcomes)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as JSON values; its failures are counted, not listed."""

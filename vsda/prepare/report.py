@@ -50,7 +50,7 @@ class PrepareReport:
     @property
     def num_failed(self) -> int:
         """The number of items that failed."""
-        return sum(count for name, count in self.outcomes.items() if name not in _NO_FAILURES)
+        return count_failed(self.outcomes)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values; its failures are counted, not listed."""
@@ -96,6 +96,11 @@ def total_outcomes(listing: Listing, of_tasks: Iterable[Mapping[Outcome, int]]) 
     for outcomes in of_tasks:
         total.update(outcomes)
     return {outcome.value: count for outcome, count in sorted(total.items()) if count}
+
+
+def count_failed(outcomes: Mapping[str, int]) -> int:
+    """Return the number of items that failed, of all `outcomes`."""
+    return sum(count for name, count in outcomes.items() if name not in _NO_FAILURES)
 
 
 def sort_failures(failures: Iterable[Failure]) -> list[Failure]:
