@@ -193,6 +193,11 @@ class TestPlaces:
         ]
         assert orphans.problems[0].message == "there is no index coco-train.index.json"
 
+    def test_the_staging_folder_of_a_set_with_an_index_is_told_once(self, davis, tmp_path):
+        (tmp_path / ".davis-train.part").mkdir()
+        (verdict,) = verify_place(davis.folder)
+        assert [row.shard for row in verdict.problems] == [".davis-train.part"]
+
     def test_the_staging_folder_of_a_set_without_an_index_is_found(self, davis, tmp_path):
         (tmp_path / ".coco-train.part").mkdir()
         _, orphans = verify_place(davis.folder)
