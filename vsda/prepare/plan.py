@@ -149,7 +149,11 @@ def _survey(job: SetJob, options: PrepareOptions) -> list[Survey]:
     reads_masks = get_dataset(job.listing.dataset).classes_of is not None
     num_workers = worker_count(options) if reads_masks else 1
     running = run_tasks(
-        survey_task, job.tasks, num_workers=num_workers, name_of=lambda task: task.name
+        survey_task,
+        job.tasks,
+        num_workers=num_workers,
+        name_of=lambda task: task.name,
+        keeps_done=False,
     )
     return list(progress(running, f"{job.name}: label maps", len(job.tasks)))
 
