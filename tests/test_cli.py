@@ -96,7 +96,12 @@ def test_reader_that_goes_away_is_no_error_message(tmp_path):
 
 @pytest.mark.parametrize("after_s", [0.0, 0.15, 0.4, 0.8, 1.5])
 def test_ctrl_c_is_one_line_at_any_moment_of_work_in_processes(tmp_path, after_s):
-    command = [sys.executable, "-m", "vsda", "synth", "--out", tmp_path / "w", "--workers", "2"]
+    # A program started in the background may inherit an ignored SIGINT; a terminal's does not.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from vsda.cli.app import main; main()"
+    )
+    command = [sys.executable, "-c", code, "synth", "--out", tmp_path / "w", "--workers", "2"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     while not (tmp_path / "w.lock").exists():
         assert process.poll() is None
