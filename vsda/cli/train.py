@@ -55,10 +55,9 @@ def train(
 
     if videos and not settings.needs_videos:
         typer.echo(f"{path.stem} uses no videos; --videos is passed over", err=True)
-    shards = Path(os.environ.get("VSDA_DATA", "data")) / "shards"
     places = {
-        "images": tuple(images or [str(shards / name) for name in settings.images]),
-        "videos": tuple(videos or [str(shards / name) for name in settings.videos]),
+        "images": tuple(images or map(_place, settings.images)),
+        "videos": tuple(videos or map(_place, settings.videos)),
     }
     if not settings.needs_videos:
         places["videos"] = ()
@@ -69,6 +68,12 @@ def train(
         run_dir=run or find_run_dir(path.stem, Path("runs")), init=init, resume=resume
     )
     typer.echo(run_training(settings, inputs, options))
+
+
+def _place(name: str) -> str:
+    """Return where a recipe's set lies: a bare name is under $VSDA_DATA/shards."""
+    shards = Path(os.environ.get("VSDA_DATA", "data")) / "shards"
+    return name if "/" in name else str(shards / name)
 
 
 def evaluate(

@@ -117,9 +117,9 @@ class TrainRecipe(Settings):
 
     description: str = ""
     images: tuple[str, ...] = ("coco-train",)
-    """Sets of labelled images, looked for under $VSDA_DATA/shards."""
+    """Sets of labelled images: names under $VSDA_DATA/shards, or `<folder or URL>/<set>`."""
     videos: tuple[str, ...] = ("davis-train",)
-    """Sets whose frames are streamed without their labels."""
+    """Sets whose frames are streamed without their labels; named as `images` are."""
     classes: str = "shared:davis"
     """Classes to learn: `shared:<dataset>`, `all`, or names separated by commas."""
     size_px: Positive = 256

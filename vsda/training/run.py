@@ -71,14 +71,17 @@ def new_run_dir(recipe_name: str, parent: Path) -> Path:
     Making it claims it: runs that start at the same time get folders of their own.
     """
     parent.mkdir(parents=True, exist_ok=True)
-    for number in itertools.count(1):
-        folder = parent / f"{recipe_name}-{number}"
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            continue
-        return folder
-    raise AssertionError("counting never ends")
+    folders = (parent / f"{recipe_name}-{number}" for number in itertools.count(1))
+    return next(folder for folder in folders if _made(folder))
+
+
+def _made(folder: Path) -> bool:
+    """Make `folder`; False if somebody else has."""
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return False
+    return True
 
 
 def last_run_dir(recipe_name: str, parent: Path) -> Path:
