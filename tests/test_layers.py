@@ -19,13 +19,25 @@ ROOMS_WITHOUT_TORCH = [
     "palette",
     "storage",
     "shards",
+    "video",
+    "fetch",
     "datasets",
     "engine",
     "prepare",
+    "acquire",
     "recipes",
     "synth",
 ]
-ROOMS_WITH_TORCH = ["stream", "models", "adversarial", "training", "evaluation", "report", "cli"]
+ROOMS_WITH_TORCH = [
+    "stream",
+    "models",
+    "adversarial",
+    "training",
+    "evaluation",
+    "report",
+    "bench",
+    "cli",
+]
 ROOMS = ROOMS_WITHOUT_TORCH + ROOMS_WITH_TORCH
 HEAVY = {"torch", "torchvision", "timm", "lightning", "tensorboard", "matplotlib"}
 

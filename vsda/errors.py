@@ -9,6 +9,8 @@
     ├── ShardError            shards or their index are missing, damaged or contradict each other
     ├── RunError              a run folder is missing, damaged or belongs to another recipe
     ├── WeightsError          a file of network weights is missing, damaged or of another network
+    ├── FetchError            a download failed, or what came is not what was asked for
+    ├── StoppedError          a bulk run was stopped and goes on where it was; has its own exit code
     └── ItemError             one item of a bulk run failed; counted by its outcome, never fatal
 
 Messages say where, what was found, what was expected and what to do.
@@ -20,13 +22,15 @@ from enum import IntEnum, StrEnum
 
 
 class ExitCode(IntEnum):
-    """What a command's exit status means; 130 is Ctrl-C, as in a shell."""
+    """What a command's exit status means; 130 and 143 are Ctrl-C and SIGTERM, as in a shell."""
 
     DONE = 0
     FAILED = 1
     USAGE = 2
     PARTIAL = 3
+    THROTTLED = 75
     STOPPED = 130
+    TERMINATED = 143
 
 
 class Outcome(StrEnum):
@@ -34,12 +38,41 @@ class Outcome(StrEnum):
 
     OK = "ok"
     LEFT_OUT = "left-out"
+
+    # files of a dataset
     MISSING = "missing"
     UNREADABLE = "unreadable"
     SIZE_MISMATCH = "size-mismatch"
     UNKNOWN_ID = "unknown-id"
     BINARY_MASK = "binary-mask"
     SAME_KEY = "same-key"
+
+    # videos that cannot be had
+    GONE = "gone"
+    PRIVATE = "private"
+    UNAVAILABLE = "unavailable"
+    AGE_RESTRICTED = "age-restricted"
+    GEO_BLOCKED = "geo-blocked"
+    NO_FORMAT = "no-format"
+    WITHDRAWN = "withdrawn"
+
+    # the way to them
+    NETWORK = "network"
+    THROTTLED = "throttled"
+    BOT_CHECK = "bot-check"
+    UNKNOWN_REPLY = "unknown-reply"
+
+    # what came, and what decoding it did
+    NOT_A_VIDEO = "not-a-video"
+    TOO_SHORT = "too-short"
+    UNDECODABLE = "undecodable"
+    HUNG = "hung"
+    CRASHED = "crashed"
+    OUT_OF_MEMORY = "out-of-memory"
+
+    # this machine
+    DISK_FULL = "disk-full"
+    NO_JS_RUNTIME = "no-js-runtime"
 
 
 class VsdaError(Exception):
@@ -78,6 +111,18 @@ class RunError(VsdaError):
 
 class WeightsError(VsdaError):
     """A file of network weights is missing, damaged or belongs to another network."""
+
+
+class FetchError(VsdaError):
+    """A download failed, or what came is not what was asked for."""
+
+
+class StoppedError(VsdaError):
+    """A bulk run was stopped before its end; the same command goes on where it was."""
+
+    def __init__(self, exit_code: ExitCode, message: str) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class ItemError(VsdaError):

@@ -19,10 +19,17 @@ _ILLEGAL = re.compile(r"[^A-Za-z0-9_/-]")
 class FrameFacts:
     """What is known of one frame; the `json` field of a sample.
 
-    `sequence` is None for a still image. `timestamp_ms`, `source_pts`, `tick` and `held` are None
-    where the dataset has no clock. `classes` are the COCO ids present in `seg.png`, without
-    background and void. `boxes` are dicts with `class`, `xmin`, `xmax`, `ymin`, `ymax` in
-    fractions of the frame and `presence`.
+    `sequence` is None for a still image. `labelled` says whether the frame has a mask. `classes`
+    are the COCO ids present in `seg.png`, without background and void.
+
+    Where the dataset has a clock, the frame is what a player shows at tick `tick` of 30 per second,
+    `timestamp_ms` after the start of the player's timeline. `source_pts` and `source_ms` are when
+    the video itself starts to show it, in units of its time base and in milliseconds; `held` says
+    that the tick before shows the same frame of the video. All five are None without a clock.
+
+    `boxes` are dicts: `class` (COCO id), `object_id`, `presence` (`present`, `absent` or
+    `uncertain`), `timestamp_ms` of the label, and, where present, `xmin`, `xmax`, `ymin`, `ymax`
+    in fractions of the frame. A frame without boxes was not looked at.
     """
 
     dataset: str
@@ -36,6 +43,7 @@ class FrameFacts:
     classes: tuple[int, ...] = ()
     timestamp_ms: float | None = None
     source_pts: int | None = None
+    source_ms: float | None = None
     tick: int | None = None
     held: bool | None = None
     boxes: tuple[Mapping[str, Any], ...] = field(default=())
