@@ -1,0 +1,27 @@
+"""What the tests of downloads share: a disk so small that a test can fill it."""
+
+import subprocess
+
+import pytest
+
+SMALL_DISK_BYTES = 4_000_000
+FREE_BYTES = 1_000_000
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 4 MB with 1 MB free beside the file `filler`; skips where none may be made."""
+    folder = tmp_path / "small-disk"
+    folder.mkdir()
+    options = f"size={SMALL_DISK_BYTES // 4096 * 4096}"
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", options, "none", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode:
+        pytest.skip(f"no small disk to fill: {made.stderr.strip()}")
+    (folder / "filler").write_bytes(bytes(SMALL_DISK_BYTES - FREE_BYTES))
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)

@@ -1,0 +1,61 @@
+"""What is known of a file before it comes, and whether the file that came is that one."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+ELLIPSIS = "..."
+"""Stands in a digest for the digits that nobody has published."""
+
+_SNIFFED_BYTES = 512
+_PAGE_STARTS = (b"<!doctype html", b"<html")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checks:
+    """What a file must be like; None where that is not known.
+
+    Attributes:
+        size_bytes: Its size.
+        sha256: Its SHA-256 in hexadecimal; one that is known in part has `...` for the rest, as in
+            `e3d0b5b7...a492`.
+        md5: Its MD5 in hexadecimal, for files whose authors publish no other digest.
+    """
+
+    size_bytes: int | None = None
+    sha256: str | None = None
+    md5: str | None = None
+
+    def fault(self, path: Path) -> str | None:
+        """Return how the file at `path` differs, None if it is as it must be."""
+        size_bytes = path.stat().st_size
+        if self.size_bytes is not None and size_bytes != self.size_bytes:
+            return f"it has {size_bytes} bytes, expected {self.size_bytes}"
+        for name, expected in (("sha256", self.sha256), ("md5", self.md5)):
+            if expected is not None:
+                found = file_digest(path, name)
+                if not fits(found, expected):
+                    return f"its {name} is {found}, expected {expected}"
+        return None
+
+
+def fits(digest: str, expected: str) -> bool:
+    """Return whether `digest` is the expected one, or has both ends of one known in part."""
+    start, ellipsis, end = expected.partition(ELLIPSIS)
+    if not ellipsis:
+        return digest == expected
+    return digest.startswith(start) and digest.endswith(end)
+
+
+def file_digest(path: Path, name: str) -> str:
+    """Return the digest `name` (`sha256`, `md5`) of the file at `path`, in hexadecimal."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.new(name, usedforsecurity=False))
+    return digest.hexdigest()
+
+
+def is_page(path: Path) -> bool:
+    """Return whether the file at `path` starts as a web page does."""
+    with path.open("rb") as file:
+        start = file.read(_SNIFFED_BYTES)
+    return start.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(_PAGE_STARTS)
