@@ -60,7 +60,7 @@ def test_every_davis_sequence_has_objects_numbered_from_one():
     assert all(sorted(ids) == list(range(1, len(ids) + 1)) for ids in objects.values())
 
 
-@pytest.mark.parametrize("dataset", ["davis", "coco"])
+@pytest.mark.parametrize("dataset", ["davis", "coco", "ytbb"])
 def test_sources_have_one_address_each(dataset):
     for source in manifests.sources(dataset):
         assert source.url.endswith(source.file)
@@ -98,3 +98,10 @@ def test_table_of_a_spreadsheet_may_start_with_a_byte_order_mark(tmp_path):
 def test_missing_table_is_told(tmp_path):
     with pytest.raises(ManifestError, match="no such table"):
         manifests.read_table(tmp_path / "none.tsv", ("id",), lambda cells: cells)
+
+
+def test_youtube_bb_has_24_classes_of_which_one_tracks_nothing():
+    classes = manifests.ytbb_classes()
+    assert [row.id for row in classes] == list(range(24))
+    assert [row.name for row in classes if row.class_name == manifests.NO_CLASS] == ["none"]
+    assert len({row.class_name for row in classes}) == 24

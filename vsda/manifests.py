@@ -61,6 +61,15 @@ class SequenceObject:
 
 
 @dataclass(frozen=True, slots=True)
+class YtbbClass:
+    """One class of YouTube-BoundingBoxes; `class_name` is a COCO name or `NO_CLASS`."""
+
+    id: int
+    name: str
+    class_name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """One archive to download; `size_bytes` and `sha256` are None where unknown."""
 
@@ -121,6 +130,17 @@ def davis_objects() -> tuple[SequenceObject, ...]:
         ),
     )
     return _unique(rows, "davis/objects.tsv", lambda row: (row.sequence, row.object_id))
+
+
+@cache
+def ytbb_classes() -> tuple[YtbbClass, ...]:
+    """Return the classes of YouTube-BoundingBoxes by their own ids."""
+    rows = read_table(
+        manifest_path("ytbb", "classes"),
+        ("class_id", "class_name", "class"),
+        lambda cells: YtbbClass(int(cells[0]), cells[1], _class_name(cells[2], NO_CLASS)),
+    )
+    return _unique(rows, "ytbb/classes.tsv", lambda row: (row.id,), lambda row: (row.name,))
 
 
 @cache

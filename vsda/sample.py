@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 Mask = NDArray[np.uint8]
 """(H, W) uint8."""
 
+PRESENT = "present"
+"""The presence of a box that is to be seen."""
+
 _ILLEGAL = re.compile(r"[^A-Za-z0-9_/-]")
 
 

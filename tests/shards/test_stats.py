@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from tests.shards.frames import frame, make_set
@@ -34,3 +36,17 @@ def test_an_id_that_coco_lacks_is_shown_by_its_number(tmp_path):
     sample.seg[0] = 200
     names = [row.name for row in class_stats(make_set(tmp_path, [[sample]]).index)]
     assert names == ["background", "person", "id 200", "ignore"]
+
+
+def boxed(number, *boxes):
+    facts = replace(frame(number).facts, labelled=False, classes=(), boxes=boxes)
+    return frame(number, seg=None, inst=None, facts=facts)
+
+
+def test_boxes_that_are_present_count_as_classes_without_pixels(tmp_path):
+    dog, gone = {"class": 18, "presence": "present"}, {"class": 3, "presence": "absent"}
+    index = make_set(tmp_path, [[boxed(0, dog, gone), boxed(1, dog), boxed(2, gone)]]).index
+    (row,) = class_stats(index)
+    assert (row.name, row.num_pixels, row.share, row.num_frames) == ("dog", 0, None, 2)
+    assert summarise(index).num_classes == 1
+    assert index.sequences[0].classes == (18,)

@@ -27,7 +27,8 @@ _FORMAT = 1
 class SequenceInfo:
     """One annotated run of frames inside a shard.
 
-    `classes` are the COCO ids in its `seg.png`, without background and void.
+    `classes` are the COCO ids in its `seg.png`, without background and void, and those of the
+    boxes that are present.
     """
 
     name: str
@@ -46,7 +47,8 @@ class ShardInfo:
         sha256: Hash of the tar.
         idx_sha256: Hash of the `.idx` beside it.
         class_pixels: COCO id to number of pixels over all `seg.png`, 0 and 255 included.
-        class_frames: COCO id to number of frames that hold it, 0 and 255 included.
+        class_frames: COCO id to number of frames that hold it, in their mask or in a box that is
+            present, 0 and 255 included.
         sequences: The sequences in the order of the tar; empty for still images.
     """
 

@@ -27,8 +27,8 @@ class ClassStats:
     Attributes:
         id: COCO id, 0 for background, 255 for void.
         name: Its name.
-        num_pixels: Pixels over all masks.
-        share: Share in the labelled pixels, in [0, 1]; None for void.
+        num_pixels: Pixels over all masks; 0 where only boxes show the class.
+        share: Share in the labelled pixels, in [0, 1]; None for void and where there are no masks.
         num_frames: Frames that hold it.
     """
 
@@ -55,16 +55,17 @@ def summarise(index: ShardIndex) -> SetSummary:
 
 def class_stats(index: ShardIndex) -> list[ClassStats]:
     """Return one row for each class that occurs in a set, by ascending COCO id."""
-    names, frames = class_names(), index.class_frames
-    pixels = index.class_pixels
+    names, pixels = class_names(), index.class_pixels
     labelled = sum(count for coco_id, count in pixels.items() if coco_id != IGNORE_INDEX)
     return [
         ClassStats(
             id=coco_id,
             name=names.get(coco_id, f"id {coco_id}"),
-            num_pixels=count,
-            share=None if coco_id == IGNORE_INDEX else count / labelled,
-            num_frames=frames.get(coco_id, 0),
+            num_pixels=pixels.get(coco_id, 0),
+            share=pixels.get(coco_id, 0) / labelled
+            if labelled and coco_id != IGNORE_INDEX
+            else None,
+            num_frames=num_frames,
         )
-        for coco_id, count in pixels.items()
+        for coco_id, num_frames in index.class_frames.items()
     ]

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from vsda.errors import ShardError
-from vsda.sample import Mask, Sample, legal_key
+from vsda.sample import PRESENT, Mask, Sample, legal_key
 from vsda.shards.idx import make_idx
 from vsda.shards.index import SequenceInfo, ShardInfo
 from vsda.storage import atomic_file, sha256_file, write_atomic
@@ -97,10 +97,12 @@ class _Tally:
         self.keys.add(sample.key)
         pixels = _class_pixels(sample.seg)
         self.class_pixels.update(pixels)
-        self.class_frames.update(dict.fromkeys(pixels, 1))
+        boxed = {box["class"] for box in sample.facts.boxes if box["presence"] == PRESENT}
+        classes = pixels.keys() | boxed
+        self.class_frames.update(dict.fromkeys(classes, 1))
         if sample.facts.sequence is not None:
             self._add_frame(sample, sample.facts.sequence)
-            self._classes[sample.facts.sequence] |= pixels.keys() - {BACKGROUND_ID, IGNORE_INDEX}
+            self._classes[sample.facts.sequence] |= classes - {BACKGROUND_ID, IGNORE_INDEX}
 
     def sequences(self) -> tuple[SequenceInfo, ...]:
         """Return the sequences in the order in which they came."""
