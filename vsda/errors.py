@@ -19,6 +19,7 @@ Messages say where, what was found, what was expected and what to do.
 import difflib
 from collections.abc import Iterable
 from enum import IntEnum, StrEnum
+from typing import Any
 
 
 class ExitCode(IntEnum):
@@ -79,6 +80,16 @@ class VsdaError(Exception):
     """A mistake that the user can mend; shown without a traceback."""
 
     exit_code = ExitCode.FAILED
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle without the constructor, whatever it asks for: errors cross process borders."""
+        return (_rebuilt, (type(self), self.args, self.__dict__))
+
+
+def _rebuilt(kind: type[VsdaError], args: tuple[Any, ...], facts: dict[str, Any]) -> VsdaError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(facts)
+    return error
 
 
 class UsageError(VsdaError):

@@ -1,161 +1,303 @@
+import gc
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from vsda.engine.local import num_cpus, run_tasks
-from vsda.errors import ShardError, VsdaError
+from tests.engine.work import (
+    all_gone,
+    die_at_two,
+    end_as_told,
+    fork_a_child_and_die,
+    is_alive,
+    leave_a_child,
+    pids_in,
+    raise_at_two,
+    refuse_two,
+    refuse_with_facts,
+    sleep,
+    square,
+    start_a_child_and_sleep,
+    start_python,
+    tell_pid,
+    wait_for,
+)
+from vsda.engine.local import LocalEngine, num_cpus
+from vsda.errors import ShardError
 
-ROOT = Path(__file__).parents[2]
-
-
-def square(number):
-    return number * number
-
-
-def slow_first(number):
-    time.sleep(0.3 if number == 0 else 0)
-    return number, os.getpid()
-
-
-def refuse_two(number):
-    if number == 2:
-        raise ShardError("two is refused")
-    return number
-
-
-def die_at_two(number):
-    if number == 2:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number
+LONG_S = 60
 
 
-def raise_at_two(number):
-    return 1 // (number - 2)
+def run_one(engine, task):
+    engine.submit(task)
+    (done,) = engine.wait(LONG_S)
+    return done
 
 
-def tell_pid_and_sleep(path):
-    Path(path).write_text(str(os.getpid()))
-    time.sleep(60)
-
-
-def refuse_two_and_sleep_otherwise(number):
-    if number == 2:
-        raise ShardError("two is refused")
-    time.sleep(60)
-
-
-def name_of(number):
-    return f"task {number}"
-
-
-@pytest.mark.parametrize("num_workers", [1, 2, 5])
-def test_results_come_in_the_order_of_the_tasks(num_workers):
-    results = run_tasks(square, range(7), num_workers=num_workers, name_of=name_of)
-    assert list(results) == [0, 1, 4, 9, 16, 25, 36]
-
-
-def test_a_slow_task_does_not_stop_the_others_or_change_the_order():
-    results = list(run_tasks(slow_first, range(5), num_workers=2, name_of=name_of))
-    assert [number for number, _ in results] == [0, 1, 2, 3, 4]
-    first_pid = results[0][1]
-    assert all(pid not in {first_pid, os.getpid()} for _, pid in results[1:])
-
-
-def test_one_worker_means_this_process():
-    assert list(run_tasks(slow_first, [1], num_workers=8, name_of=name_of)) == [(1, os.getpid())]
-
-
-def test_no_tasks_give_no_results():
-    assert list(run_tasks(square, [], num_workers=2, name_of=name_of)) == []
-
-
-@pytest.mark.parametrize("num_workers", [1, 2])
-def test_a_users_mistake_in_a_task_comes_out_as_it_is(num_workers):
-    with pytest.raises(ShardError, match="two is refused"):
-        list(run_tasks(refuse_two, range(4), num_workers=num_workers, name_of=name_of))
-
-
-def test_a_killed_worker_is_told_with_its_task():
-    with pytest.raises(VsdaError) as caught:
-        list(run_tasks(die_at_two, range(4), num_workers=2, name_of=name_of))
-    assert str(caught.value).startswith("task 2: its worker was killed by SIGKILL; what is done")
-    assert "with fewer --workers if memory was short" in str(caught.value)
-
-
-def test_nothing_is_called_kept_where_the_caller_keeps_nothing():
-    running = run_tasks(die_at_two, range(4), num_workers=2, name_of=name_of, keeps_done=False)
-    message = "task 2: its worker was killed by SIGKILL; run the command again, with fewer"
-    with pytest.raises(VsdaError, match=f"^{message}"):
-        list(running)
-
-
-def test_a_worker_with_a_bug_is_told_with_its_task_and_shows_its_traceback():
-    call = "list(run_tasks(raise_at_two, range(4), num_workers=2, name_of=name_of))"
-    done = subprocess.run(_python(call), cwd=ROOT, capture_output=True, text=True, check=False)
-    assert "ZeroDivisionError" in done.stderr
-    assert "VsdaError: task 2: its worker ended with 1;" in done.stderr
-
-
-def test_workers_are_gone_when_the_caller_stops_early():
-    results = run_tasks(slow_first, range(1, 9), num_workers=2, name_of=name_of)
-    _, pid = next(results)
-    results.close()
-    assert not _is_alive(pid)
-
-
-def test_a_mistake_ends_the_other_workers_in_the_middle_of_their_tasks():
-    start = time.monotonic()
-    running = run_tasks(refuse_two_and_sleep_otherwise, [1, 2], num_workers=2, name_of=name_of)
-    with pytest.raises(ShardError, match="two is refused"):
-        list(running)
-    assert time.monotonic() - start < 40
-
-
-def test_workers_end_with_a_killed_parent(tmp_path):
-    places = [tmp_path / "a", tmp_path / "b"]
-    call = "list(run_tasks(tell_pid_and_sleep, sys.argv[1:], num_workers=2, name_of=str))"
-    parent = subprocess.Popen(_python(call, *places), cwd=ROOT)
-    pids = [
-        int(_wait_for(lambda place=place: place.is_file() and place.read_text()))
-        for place in places
-    ]
-    parent.kill()
-    parent.wait()
-    _wait_for(lambda: not any(map(_is_alive, pids)))
+def wait_for_all(engine):
+    done = []
+    while engine.num_running:
+        done += engine.wait(LONG_S)
+    return done
 
 
 def test_there_is_at_least_one_cpu():
     assert 1 <= num_cpus() <= (os.cpu_count() or 1)
 
 
+def test_a_task_comes_back_with_its_result():
+    with LocalEngine(square, 1) as engine:
+        done = run_one(engine, 7)
+    assert (done.task, done.result, done.death, done.error) == (7, 49, None, None)
+    assert (done.node, done.node_lost, done.lost) == ("", False, None)
+
+
+def test_one_worker_is_a_process_of_its_own_and_is_used_again():
+    with LocalEngine(tell_pid, 1) as engine:
+        pids = {run_one(engine, number).result for number in range(3)}
+    assert len(pids) == 1
+    assert os.getpid() not in pids
+
+
+def test_the_pool_counts_what_runs_and_what_is_free():
+    with LocalEngine(sleep, 2) as engine:
+        assert (engine.num_workers, engine.num_running, engine.num_free) == (2, 0, 2)
+        engine.submit(0.2)
+        assert (engine.num_running, engine.num_free) == (1, 1)
+        engine.submit(0.2)
+        assert (engine.num_running, engine.num_free) == (2, 0)
+        wait_for_all(engine)
+        assert (engine.num_running, engine.num_free) == (0, 2)
+
+
+def test_no_more_tasks_are_taken_than_there_are_workers():
+    with LocalEngine(sleep, 1) as engine:
+        engine.submit(0.2)
+        with pytest.raises(ValueError, match="all 1 workers have a task"):
+            engine.submit(0.2)
+        assert [done.result for done in wait_for_all(engine)] == [0.2]
+
+
+def test_waiting_ends_at_the_timeout_or_when_a_task_is_done():
+    with LocalEngine(sleep, 2) as engine:
+        run_one(engine, 0)
+        engine.submit(1.0)
+        start = time.monotonic()
+        assert engine.wait(0.2) == []
+        assert 0.2 <= time.monotonic() - start < 0.8
+        engine.submit(0.1)
+        assert [done.result for done in engine.wait(LONG_S)] == [0.1]
+        assert [done.result for done in engine.wait(LONG_S)] == [1.0]
+        assert time.monotonic() - start < 5
+
+
+def test_waiting_for_nothing_takes_the_timeout():
+    with LocalEngine(sleep, 1) as engine:
+        start = time.monotonic()
+        assert engine.wait(0.2) == []
+        assert time.monotonic() - start >= 0.2
+
+
+def test_a_users_mistake_comes_back_as_a_value_and_the_worker_goes_on():
+    with LocalEngine(refuse_two, 1) as engine:
+        done = run_one(engine, 2)
+        assert isinstance(done.error, ShardError)
+        assert (str(done.error), done.death) == ("two is refused", None)
+        assert run_one(engine, 3).result == 3
+
+
+def test_an_error_with_facts_comes_back_with_them():
+    with LocalEngine(refuse_with_facts, 1) as engine:
+        page, name = run_one(engine, "page").error, run_one(engine, "name").error
+    assert (str(page), page.status) == ("page 7: status 429", 429)
+    assert (name.name, name.known) == ("davsi", ["coco", "davis"])
+    assert str(name) == "unknown dataset 'davsi'. Did you mean 'davis'? Known: coco, davis."
+
+
+@pytest.mark.parametrize(
+    ("how", "death"),
+    [
+        ("segfault", "was killed by SIGSEGV"),
+        ("exit", "ended with 7"),
+        ("sys.exit", "ended with 0"),
+    ],
+)
+def test_a_dead_worker_is_told_and_replaced(how, death):
+    with LocalEngine(end_as_told, 1) as engine:
+        done = run_one(engine, how)
+        assert (done.task, done.death, done.lost) == (how, death, f"its worker {death}")
+        assert (done.result, done.error, done.node_lost) == (None, None, False)
+        assert engine.num_free == 1
+        assert run_one(engine, "well").result == "well"
+
+
+def test_a_killed_worker_takes_no_other_task_with_it():
+    with LocalEngine(die_at_two, 3) as engine:
+        for number in (1, 2, 3):
+            engine.submit(number)
+        done = {one.task: one for one in wait_for_all(engine)}
+        assert done[2].death == "was killed by SIGKILL"
+        assert (done[1].result, done[3].result) == (1, 3)
+        for number in (4, 5, 6):  # the pool has kept its size
+            engine.submit(number)
+        assert sorted(one.result for one in wait_for_all(engine)) == [4, 5, 6]
+
+
+def test_a_bug_is_the_death_of_its_worker():
+    with LocalEngine(raise_at_two, 1) as engine:
+        assert run_one(engine, 2).death == "ended with 1"
+        assert run_one(engine, 3).result == 1
+
+
+def test_a_worker_killed_while_it_waits_costs_no_task():
+    with LocalEngine(tell_pid, 1) as engine:
+        pid = run_one(engine, 0).result
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not is_alive(pid))
+        done = run_one(engine, 1)
+    assert done.death is None
+    assert done.result != pid
+
+
+def test_a_task_that_cannot_travel_takes_no_worker():
+    with LocalEngine(square, 1) as engine:
+        with pytest.raises((TypeError, AttributeError), match="pickle"):
+            engine.submit(lambda: None)
+        assert engine.num_free == 1
+        assert run_one(engine, 2).result == 4
+
+
+def test_a_worker_is_dead_though_its_child_holds_its_pipe(tmp_path):
+    with LocalEngine(fork_a_child_and_die, 1) as engine:
+        start = time.monotonic()
+        assert run_one(engine, tmp_path / "pid").death == "was killed by SIGKILL"
+        assert time.monotonic() - start < 30
+    assert all_gone(pids_in(tmp_path / "pid"))
+
+
+def test_closing_ends_busy_workers_and_their_children_at_once(tmp_path):
+    places = [tmp_path / "a", tmp_path / "b"]
+    with LocalEngine(start_a_child_and_sleep, 2) as engine:
+        for place in places:
+            engine.submit(place)
+        pids = [pid for place in places for pid in pids_in(place)]
+        assert len(pids) == 4
+        start = time.monotonic()
+    assert time.monotonic() - start < 2
+    assert all_gone(pids)
+
+
+def test_closing_ends_what_an_idle_worker_left_running():
+    with LocalEngine(leave_a_child, 1) as engine:
+        child = run_one(engine, 0).result
+        assert is_alive(child)
+    assert all_gone([child])
+
+
+def test_closing_twice_is_closing_once():
+    engine = LocalEngine(square, 1)
+    run_one(engine, 1)
+    engine.close()
+    engine.close()
+
+
+def test_a_killed_workers_children_end_with_it(tmp_path):
+    with LocalEngine(start_a_child_and_sleep, 1) as engine:
+        engine.submit(tmp_path / "pids")
+        worker, child = pids_in(tmp_path / "pids")
+        os.kill(worker, signal.SIGKILL)
+        (done,) = engine.wait(LONG_S)
+        assert done.death == "was killed by SIGKILL"
+        assert all_gone([child])
+
+
+@pytest.mark.parametrize("function", ["start_a_child_and_sleep", "start_a_child_and_hold_the_lock"])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_nothing_outlives_a_killed_parent(tmp_path, function, how):
+    call = f"engine = LocalEngine({function}, 1); engine.submit(sys.argv[1]); engine.wait(60)"
+    parent = start_python(call, tmp_path / "pids")
+    pids = pids_in(tmp_path / "pids")
+    parent.send_signal(how)
+    parent.wait()
+    assert len(pids) == 2
+    assert all_gone(pids)
+
+
+def test_nothing_outlives_a_parent_killed_together_with_its_group_and_its_worker(tmp_path):
+    call = "engine = LocalEngine(start_a_child_and_sleep, 1); engine.submit(sys.argv[1]); sleep(60)"
+    parent = start_python(call, tmp_path / "pids", start_new_session=True)
+    worker, child = pids_in(tmp_path / "pids")
+    os.kill(worker, signal.SIGKILL)
+    os.killpg(parent.pid, signal.SIGKILL)
+    parent.wait()
+    assert all_gone([worker, child])
+
+
+def test_nothing_outlives_a_parent_that_ends_without_closing(tmp_path):
+    call = (
+        "engine = LocalEngine(start_a_child_and_sleep, 1); engine.submit(sys.argv[1])\n"
+        "pids_in(Path(sys.argv[1]))"
+    )
+    parent = start_python(call, tmp_path / "pids")
+    assert parent.wait(LONG_S) == 0
+    assert all_gone(pids_in(tmp_path / "pids"))
+
+
+def test_ctrl_c_reaches_the_parent_alone(tmp_path):
+    call = (
+        "engine = LocalEngine(start_a_child_and_sleep, 1); engine.submit(sys.argv[1])\n"
+        "try: engine.wait(60)\n"
+        "except KeyboardInterrupt: print([is_alive(p) for p in pids_in(Path(sys.argv[1]))])\n"
+        "engine.close()\n"
+        "print([is_alive(p) for p in pids_in(Path(sys.argv[1]))])"
+    )
+    unblock = "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    parent = start_python(
+        unblock + call, tmp_path / "pids", start_new_session=True, stdout=-1, stderr=-1, text=True
+    )
+    pids_in(tmp_path / "pids")
+    os.killpg(parent.pid, signal.SIGINT)
+    told, errors = parent.communicate(timeout=LONG_S)
+    assert (told.splitlines(), errors) == (["[True, True]", "[False, False]"], "")
+
+
+def test_a_hundred_tasks_and_many_deaths_leave_nothing_behind():
+    def run_some():
+        with LocalEngine(die_at_two, 2) as engine:
+            for number in [*range(4)] * 5:
+                if not engine.num_free:
+                    engine.wait(LONG_S)
+                engine.submit(number)
+            wait_for_all(engine)
+        gc.collect()
+        return _open_files(), _children()
+
+    before = run_some()
+    for _ in range(4):
+        assert run_some() == before
+
+
 def test_zero_workers_are_a_mistake_of_the_caller():
     with pytest.raises(ValueError, match="num_workers must be at least 1, got 0"):
-        run_tasks(square, [1], num_workers=0, name_of=name_of)
+        LocalEngine(square, 0)
 
 
-def _python(call, *arguments):
-    code = f"from tests.engine.test_local import *\n{call}"
-    return [sys.executable, "-c", code, *map(str, arguments)]
+def _open_files():
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def _wait_for(condition, timeout_s=60):
-    end = time.monotonic() + timeout_s
-    while time.monotonic() < end:
-        if value := condition():
-            return value
-        time.sleep(0.02)
-    raise AssertionError("waited in vain")
-
-
-def _is_alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    state = Path(f"/proc/{pid}/stat")
-    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
+def _children():
+    """Count the processes below this one, zombies too."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(stat.parent.name)] = int(fields[1])
+    below = {os.getpid()}
+    while more := {pid for pid, parent in parents.items() if parent in below} - below:
+        below |= more
+    return len(below) - 1

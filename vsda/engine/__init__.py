@@ -1,1 +1,1 @@
-"""Where tasks run: `local`, in processes on this machine."""
+"""Where tasks run: `local`, in processes on this machine; `ray`, on a cluster."""

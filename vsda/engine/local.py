@@ -1,28 +1,34 @@
 """Run tasks in processes of this machine.
 
 A pool of the standard library cannot say which task a lost worker had, and its workers outlive a
-parent that is killed; here each worker has a pipe of its own and ends with its parent.
+parent that is killed; here each worker has a pipe and a process group of its own, and a guard ends
+them all with their parent.
 """
 
 import multiprocessing
 import os
 import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
-from typing import Any, Generic, TypeVar
+from multiprocessing.reduction import ForkingPickler
+from types import TracebackType
+from typing import Any, Generic, Self
 
+from vsda.engine.guard import Guard, end_group
+from vsda.engine.pool import Done, Result, Task
 from vsda.errors import VsdaError
-
-Task = TypeVar("Task")
-Result = TypeVar("Result")
 
 _PRELOAD = ("webdataset.writer",)
 """Slow to import, so done once for all workers."""
+
+_END_S = 1.0
+"""What a worker without a task gets to end by itself."""
 
 
 def num_cpus() -> int:
@@ -31,132 +37,123 @@ def num_cpus() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def run_tasks(
-    function: Callable[[Task], Result],
-    tasks: Sequence[Task],
-    *,
-    num_workers: int,
-    name_of: Callable[[Task], str],
-    keeps_done: bool = True,
-) -> Iterator[Result]:
-    """Yield `function(task)` for every task, in the order of `tasks`.
-
-    With one worker, or one task, all happens in this process.
-
-    Args:
-        function: A function of a module; it and the tasks cross process borders.
-        tasks: What to do. A task should take seconds, as each is sent on its own.
-        num_workers: Most processes at a time.
-        name_of: What to call a task in an error.
-        keeps_done: Whether the caller finds done tasks again in its next run, as the error about a
-            dead worker then says.
-
-    Raises:
-        VsdaError: One that `function` raised, or a worker died; the message has the task's name.
-    """
-    if num_workers < 1:
-        raise ValueError(f"num_workers must be at least 1, got {num_workers}")
-    if min(num_workers, len(tasks)) <= 1:
-        return map(function, tasks)
-    return _run(_Pool(function, tasks, name_of, keeps_done), min(num_workers, len(tasks)))
-
-
 @dataclass(eq=False, slots=True)
 class _Worker:
     process: BaseProcess
     connection: Connection
-    position: int = -1
+    pid: int
 
 
-class _Pool(Generic[Task, Result]):
-    """The workers and which task each one has."""
+class LocalEngine(Generic[Task, Result]):
+    """Processes of this machine, each started when it is first needed and again when it dies.
 
-    def __init__(
-        self,
-        function: Callable[[Task], Result],
-        tasks: Sequence[Task],
-        name_of: Callable[[Task], str],
-        keeps_done: bool,
-    ) -> None:
-        self.function = function
-        self.tasks = tasks
-        self.name_of = name_of
-        self.keeps_done = keeps_done
-        self.workers: dict[Connection, _Worker] = {}
-        self._next = 0
+    A worker that is killed, ends by itself or raises anything but a `VsdaError` (whose traceback
+    then goes to stderr) is told as the death of its task. What a worker starts belongs to its
+    process group and is killed with it, unless it leaves that group. A worker is daemonic: it may
+    start children with `subprocess`, not with `multiprocessing`.
 
-    def start(self, num_workers: int) -> None:
-        """Start the workers and give each a task."""
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([self.function.__module__, *_PRELOAD])
+    Args:
+        function: A function of a module; it and the tasks cross process borders.
+        num_workers: Most processes at a time.
+    """
+
+    def __init__(self, function: Callable[[Task], Result], num_workers: int) -> None:
+        if num_workers < 1:
+            raise ValueError(f"num_workers must be at least 1, got {num_workers}")
+        self.num_workers = num_workers
+        self._function = function
+        self._idle: list[_Worker] = []
+        self._running: dict[_Worker, Task] = {}
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload([function.__module__, *_PRELOAD])
         _start_server()
-        for _ in range(num_workers):
-            worker = _start_worker(context, self.function)
-            self.workers[worker.connection] = worker
-            self._feed(worker)
+        self._guard = Guard(self._context)
 
-    def collect(self) -> list[tuple[int, Result]]:
-        """Wait for workers; return position and result of the tasks they have done."""
-        ready = set(wait(list(self.workers)))
-        return [
-            self._receive(worker)
-            for worker in list(self.workers.values())
-            if worker.connection in ready
-        ]
+    @property
+    def num_running(self) -> int:
+        """How many submitted tasks have not come back yet."""
+        return len(self._running)
 
-    def stop(self) -> None:
-        """End all workers, whatever they are doing."""
-        for worker in self.workers.values():
+    @property
+    def num_free(self) -> int:
+        """How many more tasks can be submitted now."""
+        return self.num_workers - self.num_running
+
+    def submit(self, task: Task) -> None:
+        """Give `task` to a worker that waits, or to a new one.
+
+        Raises:
+            ValueError: No worker is free.
+        """
+        if not self.num_free:
+            raise ValueError(f"all {self.num_workers} workers have a task")
+        data = ForkingPickler.dumps(task)  # first: a task that cannot travel takes no worker
+        worker = self._free_worker()
+        self._running[worker] = task
+        with suppress(OSError):  # it died just now, as `wait` finds
+            worker.connection.send_bytes(data)
+
+    def wait(self, timeout_s: float) -> list[Done[Task, Result]]:
+        """Return what is done as soon as anything is, or nothing after `timeout_s`."""
+        sources = {worker: _sources(worker) for worker in self._running}
+        ready = set(wait(list(chain.from_iterable(sources.values())), timeout_s))
+        return [self._receive(worker) for worker in sources if ready & sources[worker]]
+
+    def close(self) -> None:
+        """End all workers and all processes that these started, whatever they are doing."""
+        workers = [*self._idle, *self._running]
+        for worker in self._idle:
             worker.connection.close()
-            worker.process.terminate()
-        for worker in self.workers.values():
-            worker.process.join()
+        for worker in self._running:
+            _kill(worker)
+        self._idle.clear()
+        self._running.clear()
+        for worker in workers:
+            self._bury(worker)
+        self._guard.close()
 
-    def _feed(self, worker: _Worker) -> None:
-        if self._next == len(self.tasks):
-            worker.connection.close()
-            del self.workers[worker.connection]
-            worker.process.join()
-            return
-        worker.position = self._next
-        self._next += 1
-        try:
-            worker.connection.send(self.tasks[worker.position])
-        except OSError:
-            raise self._death(worker) from None
+    def __enter__(self) -> Self:
+        """Return the engine itself."""
+        return self
 
-    def _receive(self, worker: _Worker) -> tuple[int, Result]:
-        try:
-            result = worker.connection.recv()
-        except (EOFError, OSError):
-            raise self._death(worker) from None
-        if isinstance(result, VsdaError):
-            raise result
-        position = worker.position
-        self._feed(worker)
-        return position, result
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        self.close()
 
-    def _death(self, worker: _Worker) -> VsdaError:
+    def _free_worker(self) -> _Worker:
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.process.is_alive():
+                return worker
+            self._bury(worker)
+        worker = _start_worker(self._context, self._function)
+        self._guard.watch(worker.pid)
+        return worker
+
+    def _receive(self, worker: _Worker) -> Done[Task, Result]:
+        task = self._running.pop(worker)
+        answer = _answer(worker)
+        if answer is None:
+            return Done(task=task, death=_how(self._bury(worker)))
+        self._idle.append(worker)
+        result, error = answer
+        return Done(task=task, result=result, error=error)
+
+    def _bury(self, worker: _Worker) -> int:
+        """See a worker and all that it started to their end; return its exit code."""
+        worker.connection.close()
+        worker.process.join(_END_S)
+        _kill(worker)
         worker.process.join()
         code = worker.process.exitcode or 0
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
-        kept = "what is done so far is kept, so " if self.keeps_done else ""
-        return VsdaError(
-            f"{self.name_of(self.tasks[worker.position])}: its worker {how}; {kept}run the command "
-            "again, with fewer --workers if memory was short"
-        )
-
-
-def _run(pool: _Pool[Task, Result], num_workers: int) -> Iterator[Result]:
-    early: dict[int, Result] = {}
-    try:
-        pool.start(num_workers)
-        for position in range(len(pool.tasks)):
-            while position not in early:
-                early.update(pool.collect())
-            yield early.pop(position)
-    finally:
-        pool.stop()
+        worker.process.close()
+        self._guard.forget(worker.pid)
+        return code
 
 
 def _start_server() -> None:
@@ -177,7 +174,29 @@ def _start_worker(context: ForkServerContext, function: Callable[[Any], Any]) ->
     process = context.Process(target=_serve, args=(function, theirs), daemon=True)
     process.start()
     theirs.close()
-    return _Worker(process, ours)
+    return _Worker(process, ours, process.pid or 0)
+
+
+def _sources(worker: _Worker) -> set[Connection | int]:
+    """Return what tells of a worker: its answer, and its end (a child may hold the pipe open)."""
+    return {worker.connection, worker.process.sentinel}
+
+
+def _answer(worker: _Worker) -> tuple[Any, VsdaError | None] | None:
+    """Return result and error of a worker's task, None where it died."""
+    try:
+        return worker.connection.recv() if worker.connection.poll() else None
+    except (EOFError, OSError):
+        return None
+
+
+def _how(code: int) -> str:
+    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+
+
+def _kill(worker: _Worker) -> None:
+    worker.process.kill()  # it may not lead a group yet
+    end_group(worker.pid)
 
 
 def _serve(function: Callable[[Any], Any], connection: Connection) -> None:
@@ -186,21 +205,20 @@ def _serve(function: Callable[[Any], Any], connection: Connection) -> None:
     Any other exception ends the worker with a traceback, and the parent tells which task it had.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and ends its workers
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.setsid()
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():  # killed before the guard could find a group
+        return
     while True:
         try:
             task = connection.recv()
         except EOFError:
             return
-        try:
-            answer = function(task)
-        except VsdaError as error:
-            answer = error
-        connection.send(answer)
+        connection.send(_result(function, task))
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+def _result(function: Callable[[Any], Any], task: Any) -> tuple[Any, VsdaError | None]:
+    try:
+        return function(task), None
+    except VsdaError as error:
+        return None, error

@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import chain
 
 from vsda.datasets.listing import Failure
-from vsda.engine.local import run_tasks
+from vsda.engine.run import Place, run_tasks
 from vsda.prepare.job import SetJob, make_jobs
 from vsda.prepare.options import PrepareOptions, worker_count
 from vsda.prepare.publish import check_settings, index_file, publish, standing
@@ -72,7 +72,8 @@ def _run_tasks(job: SetJob, num_workers: int) -> list[TaskResult]:
     open_staging(job.staging, job.settings)
     done = {task.number: result for task in job.tasks if (result := finished(task)) is not None}
     todo = [task for task in job.tasks if task.number not in done]
-    running = run_tasks(run_task, todo, num_workers=num_workers, name_of=lambda task: task.name)
+    place = Place(num_workers=num_workers)
+    running = run_tasks(run_task, todo, place=place, name_of=lambda task: task.name)
     for task, result in zip(todo, progress(running, f"{job.name}: shards", len(todo)), strict=True):
         done[task.number] = result
     return [done[task.number] for task in job.tasks]
