@@ -1,0 +1,63 @@
+"""One writer at a time: a lock on this machine, a lease on a URL."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from vsda.errors import VsdaError
+from vsda.storage.lease import Lease, leased
+from vsda.storage.places import Place, local_path
+
+
+@contextmanager
+def exclusive(place: Place) -> Iterator[Lease | None]:
+    """Hold the lock file `place`; a second writer gets an error instead of a race.
+
+    Yields:
+        For a URL the lease, whose `check` says whether it is ours still; a lock of this machine
+        cannot be lost, and there it is None.
+
+    Raises:
+        VsdaError: Another process holds the lock, or the server of a URL cannot be reached.
+    """
+    path = local_path(place)
+    if path is None:
+        with leased(str(place)) as lease:
+            yield lease
+        return
+    with _locked(path):
+        yield None
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = _lock(path)
+    while file is None:
+        file = _lock(path)
+    with file:
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _lock(path: Path) -> IO[str] | None:
+    """Return the locked file `path`, None where its holder removed it while it was opened."""
+    file = path.open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise VsdaError(
+            f"{path}: another process is writing here; wait for it, or choose another --out"
+        ) from None
+    with contextlib.suppress(FileNotFoundError):
+        if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            return file
+    file.close()
+    return None

@@ -1,0 +1,77 @@
+"""What a remote file system raises, as one line that names the place and what to do.
+
+Each of fsspec's file systems has its own errors; some are no OSError, and the packages that define
+them need not be installed. So they are told by the package that they come from.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from vsda.errors import VsdaError
+from vsda.storage.places import Place
+
+READ = "cannot be read"
+WRITTEN = "cannot be written"
+LISTED = "cannot be listed"
+REMOVED = "cannot be removed"
+
+_PACKAGES = {
+    "adlfs",
+    "aiobotocore",
+    "aiohttp",
+    "azure",
+    "botocore",
+    "fsspec",
+    "gcsfs",
+    "google",
+    "paramiko",
+    "s3fs",
+}
+_NO_RIGHTS = ("Credentials", "AuthenticationError", "RefreshError")
+
+
+@contextmanager
+def remote_errors(place: Place, failed: str) -> Iterator[None]:
+    """Turn what fsspec raises in the block into a `VsdaError`; anything else passes.
+
+    Args:
+        place: What the block works on.
+        failed: What the message says, such as `READ`.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, VsdaError) or not _is_remote(error):
+            raise
+        raise remote_error(place, failed, error) from error
+
+
+def remote_error(place: Place, failed: str, error: BaseException) -> VsdaError:
+    """Return the error that tells a user of `error`, raised by a file system."""
+    name = type(error).__name__
+    is_absence = isinstance(error, FileNotFoundError) and error.errno is None
+    message = f"not found: {error}" if is_absence else str(error) or name
+    is_remote = not isinstance(place, Path) and "://" in place
+    advice = _advice(error, failed) if is_remote else ""
+    return VsdaError(f"{place}: {failed}: {message}{advice}")
+
+
+def _is_remote(error: BaseException) -> bool:
+    if isinstance(error, OSError | ValueError | NotImplementedError):
+        return True
+    return type(error).__module__.partition(".")[0] in _PACKAGES
+
+
+def _advice(error: BaseException, failed: str) -> str:
+    if isinstance(error, ValueError | NotImplementedError):
+        return ""
+    if isinstance(error, PermissionError) or _is_about_rights(error):
+        return "; check your credentials (for s3 AWS_PROFILE or AWS_ACCESS_KEY_ID) and their rights"
+    if isinstance(error, FileNotFoundError):
+        return "; make the bucket first, or correct its name" if failed == WRITTEN else ""
+    return "; check its address and the network, then run again"
+
+
+def _is_about_rights(error: BaseException) -> bool:
+    return any(word in type(error).__name__ for word in _NO_RIGHTS)
