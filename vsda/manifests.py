@@ -20,7 +20,20 @@ NO_CLASS = "-"
 BACKGROUND_CLASS = "background"
 IGNORE_CLASS = "ignore"
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SHA256 = re.compile(r"[0-9a-f]{64}|[0-9a-f]{4,}\.\.\.[0-9a-f]{4,}")
+_MD5 = re.compile(r"[0-9a-f]{32}")
+_SOURCE_COLUMNS = (
+    "file",
+    "url",
+    "bytes",
+    "sha256",
+    "md5",
+    "parts",
+    "variant",
+    "strip",
+    "into",
+    "default",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +84,31 @@ class YtbbClass:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One archive to download; `size_bytes` and `sha256` are None where unknown."""
+    """One archive to download; digests and sizes are None where unknown.
+
+    Attributes:
+        file: Its name.
+        url: Where it comes from.
+        size_bytes: Its size.
+        sha256: Its SHA-256; `...` stands for digits that are not known, as in `e3d0b5b7...a492`.
+        md5: Its MD5.
+        parts: What is inside, by the names that `--only` takes.
+        variant: Such as a resolution; None where the dataset has no variants.
+        strip: The folder of the archive whose content is wanted, None for all of it.
+        into: Where that goes below the dataset's folder; None for a file that is not unpacked.
+        is_default: Whether it comes if no part is named.
+    """
 
     file: str
     url: str
     size_bytes: int | None
     sha256: str | None
+    md5: str | None
+    parts: tuple[str, ...]
+    variant: str | None
+    strip: str | None
+    into: str | None
+    is_default: bool
 
 
 def manifest_path(dataset: str, table: str) -> Path:
@@ -146,9 +178,7 @@ def ytbb_classes() -> tuple[YtbbClass, ...]:
 @cache
 def sources(dataset: str) -> tuple[Source, ...]:
     """Return the archives of a dataset."""
-    rows = read_table(
-        manifest_path(dataset, "sources"), ("file", "url", "bytes", "sha256"), _source
-    )
+    rows = read_table(manifest_path(dataset, "sources"), _SOURCE_COLUMNS, _source)
     return _unique(rows, f"{dataset}/sources.tsv", lambda row: (row.file,), lambda row: (row.url,))
 
 
@@ -217,9 +247,27 @@ def _class_name(cell: str, *besides: str) -> str:
 
 
 def _source(cells: list[str]) -> Source:
-    file, url, size, sha256 = cells
-    if sha256 != "-" and not _SHA256.fullmatch(sha256):
-        raise ManifestError(f"sha256 must be 64 hexadecimal digits or '-', got {sha256!r}")
+    file, url, size, sha256, md5, parts, variant, strip, into, default = cells
+    for name, cell, pattern in (("sha256", sha256, _SHA256), ("md5", md5, _MD5)):
+        if cell != "-" and not pattern.fullmatch(cell):
+            raise ManifestError(f"{name} must be its hexadecimal digits or '-', got {cell!r}")
     if size != "-" and int(size) <= 0:
         raise ManifestError(f"bytes must be positive or '-', got {size!r}")
-    return Source(file, url, None if size == "-" else int(size), None if sha256 == "-" else sha256)
+    if default not in {"yes", "no"}:
+        raise ManifestError(f"default must be 'yes' or 'no', got {default!r}")
+    return Source(
+        file=file,
+        url=url,
+        size_bytes=None if size == "-" else int(size),
+        sha256=_known(sha256),
+        md5=_known(md5),
+        parts=tuple(parts.split(",")),
+        variant=_known(variant),
+        strip=_known(strip),
+        into=_known(into),
+        is_default=default == "yes",
+    )
+
+
+def _known(cell: str) -> str | None:
+    return None if cell == "-" else cell
