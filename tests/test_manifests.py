@@ -60,10 +60,41 @@ def test_every_davis_sequence_has_objects_numbered_from_one():
     assert all(sorted(ids) == list(range(1, len(ids) + 1)) for ids in objects.values())
 
 
-@pytest.mark.parametrize("dataset", ["davis", "coco", "ytbb"])
+@pytest.mark.parametrize("dataset", ["davis", "coco", "fbms", "voc", "ytbb"])
 def test_sources_have_one_address_each(dataset):
     for source in manifests.sources(dataset):
         assert source.url.endswith(source.file)
+    assert any(row.is_default for row in manifests.sources(dataset))
+
+
+def test_a_source_tells_what_is_known_of_it():
+    davis = manifests.sources("davis")[0]
+    assert (davis.size_bytes, davis.sha256, davis.md5) == (832766765, "e3d0b5b7...a492", None)
+    assert (davis.parts, davis.variant) == (("images", "annotations"), "480p")
+    assert (davis.strip, davis.into, davis.is_default) == ("DAVIS", ".", True)
+    assert manifests.sources("voc")[0].md5 == "6cd6e144f989b92b3379bac3b3de84fd"
+    assert manifests.sources("ytbb")[0].into is None
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "message"),
+    [
+        ("bytes", "0", "bytes must be positive"),
+        ("bytes", "1.5", "invalid literal"),
+        ("sha256", "e3d0", "sha256 must be its hexadecimal digits or '-', got 'e3d0'"),
+        ("sha256", "e3d0...A492", "sha256 must be"),
+        ("md5", "0" * 64, "md5 must be"),
+        ("default", "maybe", "default must be 'yes' or 'no', got 'maybe'"),
+    ],
+)
+def test_a_wrong_source_is_told_with_its_line(tmp_path, monkeypatch, column, cell, message):
+    row = dict(zip(manifests._SOURCE_COLUMNS, ["f", "u", "1", *"-----", ".", "yes"], strict=True))
+    lines = ["\t".join(row), "\t".join((row | {column: cell}).values())]
+    (tmp_path / "sources.tsv").write_text("\n".join(lines) + "\n")
+    monkeypatch.setattr(manifests, "manifest_path", lambda *_: tmp_path / "sources.tsv")
+    manifests.sources.cache_clear()
+    with pytest.raises(ManifestError, match=rf"sources\.tsv:2: {message}"):
+        manifests.sources("davis")
 
 
 @pytest.mark.parametrize(
