@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vsda.errors import ItemError, Outcome, UnknownNameError, UsageError
-from vsda.taxonomy import ALL, class_set, remap_mask, shared_classes
+from vsda.taxonomy import ALL, class_set, remap_mask, shared_classes, ytbb_class_set
 
 TEN = (1, 2, 3, 4, 16, 18, 19, 27, 42, 77)
 
@@ -57,3 +57,24 @@ def test_remap_never_guesses_an_unlisted_value():
     with pytest.raises(ItemError, match=r"values \[7\] that its class table lacks") as caught:
         remap_mask(mask, {0: 0})
     assert caught.value.outcome is Outcome.UNKNOWN_ID
+
+
+def test_youtube_bb_shares_seven_of_the_ten():
+    names = ("person", "bicycle", "car", "motorcycle", "bird", "dog", "horse")
+    assert ytbb_class_set("shared").names == names
+    assert ytbb_class_set("shared:davis").names == names
+
+
+def test_all_of_youtube_bb_are_its_23_named_classes():
+    assert len(ytbb_class_set("all")) == 23
+    assert ytbb_class_set("all") == class_set("shared:ytbb") == ytbb_class_set("shared:ytbb")
+
+
+def test_classes_of_youtube_bb_are_chosen_by_name_or_coco_id():
+    assert ytbb_class_set("dog, 1,potted plant").ids == (1, 18, 64)
+
+
+@pytest.mark.parametrize("word", ["skateboardd", "none", "dog,cell phone", "77"])
+def test_a_class_that_youtube_bb_lacks_is_told_with_those_that_it_has(word):
+    with pytest.raises(UnknownNameError, match="Known: .*person.*umbrella"):
+        ytbb_class_set(word)

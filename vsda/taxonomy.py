@@ -8,7 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vsda.errors import ItemError, Outcome, UnknownNameError, UsageError
-from vsda.manifests import NO_CLASS, coco_classes, davis_objects, davis_sequences
+from vsda.manifests import (
+    NO_CLASS,
+    coco_classes,
+    davis_objects,
+    davis_sequences,
+    ytbb_classes,
+)
 from vsda.sample import Mask
 
 BACKGROUND_ID = 0
@@ -77,6 +83,25 @@ def shared_classes(dataset: str) -> ClassSet:
     return _named(sorted(set.intersection(*splits.values())))
 
 
+def ytbb_class_set(text: str) -> ClassSet:
+    """Return the classes of YouTube-BoundingBoxes that `text` chooses.
+
+    Args:
+        text: As for `class_set`, with COCO ids. `all` are those that YouTube-BB has a COCO class
+            for; `shared` and `shared:davis` those of the ten of DAVIS that it has.
+
+    Raises:
+        UnknownNameError: A class that YouTube-BB does not have.
+    """
+    known = shared_classes("ytbb")
+    chosen = known if text == ALL else class_set(text)
+    if text.partition(":")[0] != SHARED:
+        for name in chosen.names:
+            if name not in known.names:
+                raise UnknownNameError("class of YouTube-BoundingBoxes", name, known.names)
+    return _named(sorted(set(chosen.ids) & set(known.ids)))
+
+
 def class_names() -> dict[int, str]:
     """Return the name of every COCO id, background and ignore included."""
     names = {BACKGROUND_ID: "background", IGNORE_INDEX: "ignore"}
@@ -116,7 +141,13 @@ def _davis_split_classes() -> dict[str, set[int]]:
     return splits
 
 
-_SPLIT_CLASSES = {"davis": _davis_split_classes}
+def _ytbb_split_classes() -> dict[str, set[int]]:
+    ids = class_ids()
+    named = {ids[row.class_name] for row in ytbb_classes() if row.class_name != NO_CLASS}
+    return {"train": named, "val": named}
+
+
+_SPLIT_CLASSES = {"davis": _davis_split_classes, "ytbb": _ytbb_split_classes}
 
 
 def _class_id(word: str) -> int:
