@@ -443,7 +443,7 @@ def test_a_staged_tar_of_another_size_than_its_result_says_is_made_again(tmp_pat
     result = run_task(job.tasks[0])
     assert finished(job.tasks[0]) == result
     assert finished(job.tasks[1]) is None
-    job.tasks[0].tar.write_bytes(b"cut")
+    Path(job.tasks[0].tar).write_bytes(b"cut")
     assert finished(job.tasks[0]) is None
 
 
@@ -460,9 +460,9 @@ def test_overwrite_uses_nothing_that_an_earlier_run_staged(options, tmp_path):
     (job,) = make_jobs("davis", PrepareOptions(**options, split="train"))
     open_staging(job.staging, job.settings)
     run_task(job.tasks[0])
-    data = bytearray(job.tasks[0].tar.read_bytes())
+    data = bytearray(Path(job.tasks[0].tar).read_bytes())
     data[600] ^= 1
-    job.tasks[0].tar.write_bytes(data)
+    Path(job.tasks[0].tar).write_bytes(data)
     run(options, split="train", overwrite=True)
     run(options, split="train", out=tmp_path / "fresh")
     assert snapshot(options["out"]) == snapshot(tmp_path / "fresh")
@@ -474,7 +474,7 @@ def test_overwrite_uses_nothing_that_an_earlier_run_staged(options, tmp_path):
         ({"split": "test"}, UnknownNameError, "unknown --split 'test'"),
         ({"shard_mb": 0}, UsageError, "--shard-mb must be at least 1, got 0"),
         ({"num_workers": 0}, UsageError, "--workers must be at least 1, got 0"),
-        ({"out": Path("s3://bucket/x")}, UsageError, "shards are written to a local folder"),
+        ({"out": Path("s3://bucket/x")}, UsageError, "s3:/bucket/x: neither a folder nor a URL"),
         ({"classes": "persn"}, UnknownNameError, "unknown class 'persn'. Did you mean 'person'"),
         ({"root": Path("nowhere")}, DatasetError, "nowhere: no DAVIS here"),
     ],

@@ -1,5 +1,6 @@
 import io
 import tarfile
+from pathlib import Path
 
 import pytest
 
@@ -99,8 +100,8 @@ def test_a_task_with_nothing_to_write_makes_no_tar(tmp_path):
     (task,) = tasks_of(coco, root, tmp_path / "out", classes="elephant")
     result = run_task(task)
     assert result.shard is None
-    assert not task.tar.exists()
-    assert task.result.exists()
+    assert not Path(task.tar).exists()
+    assert Path(task.result).exists()
 
 
 def test_a_result_comes_back_from_its_file_as_it_was(tmp_path):
@@ -108,7 +109,7 @@ def test_a_result_comes_back_from_its_file_as_it_was(tmp_path):
     write(tree.image("lucia", 1), b"broken")
     (task,) = tasks_of(davis, tree.root, tmp_path / "out")
     result = run_task(task)
-    assert TaskResult.from_json(task.result.read_bytes()) == result
+    assert TaskResult.from_json(Path(task.result).read_bytes()) == result
 
 
 def test_a_disk_that_takes_nothing_is_told_with_the_task(tmp_path):
@@ -124,6 +125,6 @@ def test_a_tar_holds_the_original_bytes_of_the_jpeg(tmp_path):
     tree = small_davis(tmp_path / "davis")
     (task,) = tasks_of(davis, tree.root, tmp_path / "out")
     run_task(task)
-    with tarfile.open(fileobj=io.BytesIO(task.tar.read_bytes())) as tar:
+    with tarfile.open(fileobj=io.BytesIO(Path(task.tar).read_bytes())) as tar:
         stored = tar.extractfile("davis/lucia/00002.jpg").read()
     assert stored == tree.image("lucia", 2).read_bytes()

@@ -24,9 +24,11 @@ Root = Annotated[
     Path | None, typer.Option(help="Folder of the dataset.", show_default="$VSDA_DATA/NAME")
 ]
 Out = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
-        help="Folder that gets the tars and the index of each set.",
+        metavar="FOLDER|URL",
+        help="Folder, or URL such as s3://BUCKET/FOLDER, that gets the tars and the index of each "
+        "set.",
         show_default="$VSDA_DATA/shards",
     ),
 ]

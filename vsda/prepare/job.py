@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from vsda.datasets import get_dataset
@@ -10,6 +9,7 @@ from vsda.datasets.listing import Listing, Request
 from vsda.datasets.same_keys import refuse_same_keys
 from vsda.prepare.options import BYTES_PER_MB, PrepareOptions, requests
 from vsda.prepare.task import ShardTask, assign
+from vsda.storage import Place, join, to_place
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,32 +18,32 @@ class SetJob:
 
     Attributes:
         name: Such as `davis-train`.
-        out: Folder of the finished set.
+        out: Folder of the finished set, or its URL.
         listing: The files it is made from.
         settings: What the index records; equal settings give equal bytes.
         tasks: One per shard.
     """
 
     name: str
-    out: Path
+    out: Place
     listing: Listing
     settings: dict[str, Any]
     tasks: tuple[ShardTask, ...]
 
     @property
-    def staging(self) -> Path:
+    def staging(self) -> str:
         """The hidden folder where the shards are made."""
         return staging_folder(self.out, self.name)
 
     @property
-    def lock(self) -> Path:
+    def lock(self) -> str:
         """The file that keeps a second writer away."""
-        return self.out / f".{self.name}.lock"
+        return join(self.out, f".{self.name}.lock")
 
     @property
-    def report(self) -> Path:
+    def report(self) -> str:
         """The file with a row for every failure."""
-        return self.out / f"{self.name}.report.jsonl"
+        return join(self.out, f"{self.name}.report.jsonl")
 
 
 def make_jobs(dataset: str, options: PrepareOptions) -> list[SetJob]:
@@ -60,9 +60,9 @@ def make_jobs(dataset: str, options: PrepareOptions) -> list[SetJob]:
     ]
 
 
-def staging_folder(out: Path, name: str) -> Path:
+def staging_folder(out: Place, name: str) -> str:
     """Return the hidden folder beside a set where its shards are made."""
-    return out / f".{name}.part"
+    return join(out, f".{name}.part")
 
 
 def _job(listing: Listing, request: Request, options: PrepareOptions) -> SetJob:
@@ -73,10 +73,11 @@ def _job(listing: Listing, request: Request, options: PrepareOptions) -> SetJob:
         "shard_mb": options.shard_mb,
         "listing_sha256": listing.digest(),
     }
-    folder = staging_folder(options.out, name)
+    out = to_place(options.out)
+    folder = staging_folder(out, name)
     return SetJob(
         name=name,
-        out=options.out,
+        out=out,
         listing=listing,
         settings=json.loads(json.dumps(settings)),  # as they come back from an index
         tasks=tuple(assign(listing, name, folder, options.shard_mb * BYTES_PER_MB)),

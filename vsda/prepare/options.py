@@ -1,5 +1,6 @@
 """What a user asks of `prepare`, as one value."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from vsda.datasets.listing import Dataset, Request
 from vsda.engine.local import num_cpus
 from vsda.errors import UnknownNameError, UsageError
 from vsda.manifests import BACKGROUND_CLASS
+from vsda.storage import Place, local_path
 
 ALL_SPLITS = "all"
 BYTES_PER_MB = 1_000_000
@@ -19,7 +21,7 @@ class PrepareOptions:
 
     Attributes:
         root: Folder of the dataset.
-        out: Folder that gets the shards.
+        out: Folder or fsspec URL that gets the shards.
         split: A split, or `all` for one set each.
         remap: `coco` writes `seg.png` in COCO ids; `none` writes the dataset's own mask values as
             `inst.png` and no `seg.png`.
@@ -34,7 +36,7 @@ class PrepareOptions:
     """
 
     root: Path
-    out: Path
+    out: Place
     split: str = ALL_SPLITS
     remap: str = REMAP_COCO
     classes: str | None = None
@@ -82,10 +84,12 @@ def _check(options: PrepareOptions) -> None:
         raise UsageError(f"--shard-mb must be at least 1, got {options.shard_mb}")
     if options.num_workers is not None and options.num_workers < 1:
         raise UsageError(f"--workers must be at least 1, got {options.num_workers}")
-    if "://" in str(options.out) or ":/" in str(options.out):
-        raise UsageError(
-            f"--out {options.out}: shards are written to a local folder; copy them to a URL when "
-            "they are done"
-        )
-    if options.out.exists() and not options.out.is_dir():
-        raise UsageError(f"--out {options.out}: a file is in the way; give a folder")
+    _check_out(options.out)
+
+
+def _check_out(out: Place) -> None:
+    if re.match(r"[a-z0-9+.-]{2,}:/(?!/)", str(out)):
+        raise UsageError(f"--out {out}: neither a folder nor a URL such as s3://BUCKET/FOLDER")
+    path = local_path(out)
+    if path is not None and path.exists() and not path.is_dir():
+        raise UsageError(f"--out {out}: a file is in the way; give a folder")

@@ -4,12 +4,12 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from vsda.datasets.listing import Failure, Listing
 from vsda.errors import Outcome, ShardError
 from vsda.shards.index import ShardIndex
+from vsda.storage import Place, exists, read_bytes
 from vsda.taxonomy import BACKGROUND_ID, IGNORE_INDEX, class_names
 
 _NO_FAILURES = (Outcome.OK, Outcome.LEFT_OUT)
@@ -35,7 +35,7 @@ class PrepareReport:
     """
 
     name: str
-    index: Path | None
+    index: Place | None
     up_to_date: bool
     num_samples: int
     num_sequences: int
@@ -70,12 +70,12 @@ class PrepareReport:
 
 
 def report_of(
-    index: ShardIndex, path: Path, failures: Iterable[Failure], *, up_to_date: bool
+    index: ShardIndex, place: Place, failures: Iterable[Failure], *, up_to_date: bool
 ) -> PrepareReport:
     """Return the report of a published set."""
     return PrepareReport(
         name=index.name,
-        index=path,
+        index=place,
         up_to_date=up_to_date,
         num_samples=index.num_samples,
         num_sequences=len(index.sequences),
@@ -122,26 +122,26 @@ def report_rows(failures: Iterable[Failure]) -> bytes:
     return "".join(f"{json.dumps(row)}\n" for row in rows).encode()
 
 
-def read_rows(path: Path, outcomes: Mapping[str, int]) -> tuple[Failure, ...]:
+def read_rows(place: Place, outcomes: Mapping[str, int]) -> tuple[Failure, ...]:
     """Return the failures in a `.report.jsonl`.
 
     Args:
-        path: The file; where it is missing it has no rows.
+        place: The file; where it is missing it has no rows.
         outcomes: Those in the index of the set.
 
     Raises:
         ShardError: It is no such file, or its rows do not add up to `outcomes`.
     """
     try:
-        lines = path.read_bytes().splitlines() if path.is_file() else []
+        lines = read_bytes(place).splitlines() if exists(place) else []
         failures = tuple(_failure(json.loads(line)) for line in lines)
     except (ValueError, KeyError, TypeError) as error:
-        raise ShardError(f"{path}: not a report of failures: {error}") from error
+        raise ShardError(f"{place}: not a report of failures: {error}") from error
     counts: Counter[str] = Counter()
     for failure in failures:
         counts[failure.outcome] += failure.num_items
     if counts != {name: count for name, count in outcomes.items() if name not in _NO_FAILURES}:
-        raise ShardError(f"{path}: its rows are not the failures that the index counts")
+        raise ShardError(f"{place}: its rows are not the failures that the index counts")
     return failures
 
 

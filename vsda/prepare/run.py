@@ -1,5 +1,6 @@
 """`prepare`: list the files, run the shard tasks, publish the sets."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import chain
 
@@ -15,10 +16,10 @@ from vsda.prepare.report import (
     sort_failures,
     total_outcomes,
 )
-from vsda.prepare.staging import finished, open_staging, remove_staging
+from vsda.prepare.staging import finished, open_staging
 from vsda.prepare.task import TaskResult, run_task
 from vsda.progress import progress
-from vsda.storage import exclusive, write_atomic
+from vsda.storage import exclusive, exists, remove_tree, write_atomic
 
 
 def prepare(dataset: str, options: PrepareOptions) -> list[PrepareReport]:
@@ -46,23 +47,26 @@ def prepare(dataset: str, options: PrepareOptions) -> list[PrepareReport]:
 
 
 def _prepare_set(job: SetJob, options: PrepareOptions) -> PrepareReport:
-    with exclusive(job.lock):
+    with exclusive(job.lock) as check_lock:
         found = standing(job, options.overwrite)
         if found.index is not None:
-            remove_staging(job.staging)
+            remove_tree(job.staging)
             return report_of(found.index, index_file(job), found.failures, up_to_date=True)
-        report = _make_set(job, options)
+        report = _make_set(job, options, check_lock)
     why_again = (f"{found.fault}; the set is made again",) if found.fault else ()
     return replace(report, notes=(*why_again, *report.notes))
 
 
-def _make_set(job: SetJob, options: PrepareOptions) -> PrepareReport:
+def _make_set(
+    job: SetJob, options: PrepareOptions, check_lock: Callable[[], None]
+) -> PrepareReport:
     if options.overwrite:
-        remove_staging(job.staging)
+        remove_tree(job.staging)
     results = _run_tasks(job, worker_count(options))
     failures = _failures(job, results)
+    check_lock()
     if all(result.shard is None for result in results):
-        remove_staging(job.staging)
+        remove_tree(job.staging)
         return _nothing_written(job, results, failures)
     index = publish(job, results, failures)
     return report_of(index, index_file(job), failures, up_to_date=False)
@@ -88,7 +92,7 @@ def _nothing_written(
     job: SetJob, results: list[TaskResult], failures: list[Failure]
 ) -> PrepareReport:
     """Return the report of a set that was not published; the rows of an old set stay its own."""
-    old_set_stays = index_file(job).is_file()
+    old_set_stays = exists(index_file(job))
     if failures and not old_set_stays:
         write_atomic(job.report, report_rows(failures))
     return PrepareReport(

@@ -4,24 +4,30 @@ A run that is killed leaves it behind; the next one goes on from there if it wou
 """
 
 import json
-import shutil
-from pathlib import Path
 from typing import Any
 
 from vsda.prepare.task import ShardTask, TaskResult
-from vsda.storage import write_atomic
+from vsda.storage import (
+    exists,
+    file_size,
+    join,
+    modified_ns,
+    read_bytes,
+    remove_tree,
+    write_atomic,
+)
 
 _SETTINGS = "settings.json"
 
 
-def open_staging(folder: Path, settings: dict[str, Any]) -> None:
+def open_staging(folder: str, settings: dict[str, Any]) -> None:
     """Make `folder` ready for tasks of a set with `settings`; what others left there goes."""
     wanted = json.dumps(settings, sort_keys=True).encode()
-    path = folder / _SETTINGS
-    if path.is_file() and path.read_bytes() == wanted:
+    place = join(folder, _SETTINGS)
+    if exists(place) and read_bytes(place) == wanted:
         return
-    remove_staging(folder)
-    write_atomic(path, wanted)
+    remove_tree(folder)
+    write_atomic(place, wanted)
 
 
 def finished(task: ShardTask) -> TaskResult | None:
@@ -29,17 +35,11 @@ def finished(task: ShardTask) -> TaskResult | None:
 
     It must be run again where a file that it read was changed since.
     """
-    if not task.result.is_file() or task.changed_ns >= task.result.stat().st_mtime_ns:
+    done_ns = modified_ns(task.result)
+    if done_ns is None or task.changed_ns >= done_ns:
         return None
-    result = TaskResult.from_json(task.result.read_bytes())
+    result = TaskResult.from_json(read_bytes(task.result))
     if result.shard is None:
         return result
-    idx = task.tar.with_suffix(".idx")
-    whole = task.tar.is_file() and task.tar.stat().st_size == result.shard.filesize
-    return result if whole and idx.is_file() else None
-
-
-def remove_staging(folder: Path) -> None:
-    """Delete the folder."""
-    if folder.exists():
-        shutil.rmtree(folder)
+    is_whole = file_size(task.tar) == result.shard.filesize and exists(task.idx)
+    return result if is_whole else None

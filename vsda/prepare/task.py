@@ -16,8 +16,9 @@ from vsda.datasets.listing import Failure, Item, Listing, Unit
 from vsda.errors import ItemError, Outcome, ShardError
 from vsda.sample import Sample
 from vsda.shards.index import ShardInfo
+from vsda.shards.names import idx_place
 from vsda.shards.write import write_shard
-from vsda.storage import write_atomic
+from vsda.storage import join, write_atomic
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +31,7 @@ class ShardTask:
         dataset: Name of the dataset.
         split: Name of the split.
         root: Where the paths of the items start.
-        folder: Where the tar and the result go.
+        folder: Path or URL where the tar and the result go.
         units: What to write.
     """
 
@@ -39,7 +40,7 @@ class ShardTask:
     dataset: str
     split: str
     root: Path
-    folder: Path
+    folder: str
     units: tuple[Unit, ...]
 
     @property
@@ -48,9 +49,14 @@ class ShardTask:
         return f"{self.set_name}, shard task {self.number}"
 
     @property
-    def tar(self) -> Path:
+    def tar(self) -> str:
         """Where the tar is made; it gets its final name when the set is published."""
-        return self.folder / f"task-{self.number:06d}.tar"
+        return join(self.folder, f"task-{self.number:06d}.tar")
+
+    @property
+    def idx(self) -> str:
+        """Where the `.idx` of the tar is made."""
+        return idx_place(self.tar)
 
     @property
     def changed_ns(self) -> int:
@@ -58,9 +64,9 @@ class ShardTask:
         return max((unit.changed_ns for unit in self.units), default=0)
 
     @property
-    def result(self) -> Path:
+    def result(self) -> str:
         """The file whose existence says that the task is done."""
-        return self.folder / f"task-{self.number:06d}.result.json"
+        return join(self.folder, f"task-{self.number:06d}.result.json")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,7 +103,7 @@ class Tally:
         self.failures.append(Failure(key=item.key, outcome=error.outcome, message=str(error)))
 
 
-def assign(listing: Listing, set_name: str, folder: Path, shard_bytes: int) -> list[ShardTask]:
+def assign(listing: Listing, set_name: str, folder: str, shard_bytes: int) -> list[ShardTask]:
     """Return the shard tasks of a listing: its units in order, cut where `shard_bytes` is full.
 
     Args:
@@ -133,6 +139,7 @@ def run_task(task: ShardTask) -> TaskResult:
 
     Raises:
         ShardError: The disk takes no more, or the samples make no sound shard.
+        VsdaError: The server of a URL does not take the files.
     """
     try:
         result = _write(task)

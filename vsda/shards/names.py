@@ -1,7 +1,7 @@
 """How the files of a set are called, and what to say where there are none."""
 
 from vsda.errors import suggest
-from vsda.storage import list_files
+from vsda.storage import Place, list_files
 
 INDEX_SUFFIX = ".index.json"
 TAR_SUFFIX = ".tar"
@@ -16,6 +16,11 @@ def set_name(index_file: str) -> str:
 def file_name(place: str) -> str:
     """Return the last part of a path or URL."""
     return place.rpartition("/")[2]
+
+
+def idx_place(tar: Place) -> str:
+    """Return where the `.idx` of the tar at a path or URL lies: beside it."""
+    return f"{str(tar).removesuffix(TAR_SUFFIX)}.idx"
 
 
 def folder_of(place: str) -> str:

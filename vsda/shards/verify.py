@@ -10,7 +10,7 @@ from vsda.progress import progress
 from vsda.shards.index import ShardIndex, ShardSet, find_indexes, open_set
 from vsda.shards.names import INDEX_SUFFIX, TAR_SUFFIX, file_name, folder_of, set_name
 from vsda.shards.tars import load_idx
-from vsda.storage import PART_SUFFIX, file_size, list_files, sha256_file
+from vsda.storage import PART_SUFFIX, file_size, list_names, sha256_file
 
 _NUMBERED = r"-\d+\.(tar|idx)"
 _STAGING = rf"\.(?P<set>.+){re.escape(PART_SUFFIX)}"
@@ -167,7 +167,7 @@ def _strays(shard_set: ShardSet) -> list[Problem]:
     own_part = re.compile(
         f"{re.escape(index.name)}({_NUMBERED}|{re.escape(INDEX_SUFFIX)}){re.escape(PART_SUFFIX)}"
     )
-    names = _names(shard_set.folder)
+    names = list_names(shard_set.folder)
     sets = {set_name(name) for name in names if name.endswith(INDEX_SUFFIX)} | {index.name}
     problems = []
     for name in names:
@@ -198,14 +198,10 @@ def _orphans(folder: str, indexes: list[str]) -> list[Problem]:
     known = {set_name(index) for index in indexes}
     numbered = re.compile(f"(?P<set>.+?){_NUMBERED}({re.escape(PART_SUFFIX)})?")
     problems = []
-    for name in _names(folder):
+    for name in list_names(folder):
         if (match := numbered.fullmatch(name)) and match["set"] not in known:
             message = f"there is no index {match['set']}{INDEX_SUFFIX}"
             problems.append(Problem(name, Kind.EXTRA, message))
         elif (match := re.fullmatch(_STAGING, name)) and match["set"] not in known:
             problems.append(Problem(name, Kind.LEFTOVER, _STAGING_MESSAGE))
     return problems
-
-
-def _names(folder: str) -> list[str]:
-    return [file_name(place) for place in list_files(folder, "")]

@@ -14,34 +14,37 @@ from vsda.errors import ShardError
 from vsda.sample import PRESENT, Mask, Sample, legal_key
 from vsda.shards.idx import make_idx
 from vsda.shards.index import SequenceInfo, ShardInfo
-from vsda.storage import atomic_file, sha256_file, write_atomic
+from vsda.shards.names import file_name, idx_place
+from vsda.storage import Place, atomic_file, sha256_file, write_atomic
 from vsda.taxonomy import BACKGROUND_ID, IGNORE_INDEX, NUM_VALUES
 
 _OWNER = "vsda"
 _MODE = 0o644
 
 
-def write_shard(path: Path, samples: Iterable[Sample]) -> ShardInfo:
-    """Write the tar `path` and the `.idx` beside it; return what the tar holds.
+def write_shard(place: Place, samples: Iterable[Sample]) -> ShardInfo:
+    """Write the tar at `place` and the `.idx` beside it; return what the tar holds.
 
-    Both files get their names only when they are complete.
+    Both files get their names only when they are complete, the tar first: where there is an `.idx`,
+    the tar beside it is whole, too.
 
     Args:
-        path: Such as `.../davis-train-000000.tar`.
+        place: Path or URL, such as `.../davis-train-000000.tar`.
         samples: At least one. The frames of a sequence are neighbours in ascending order.
 
     Raises:
         ShardError: No samples, a key that is illegal or comes twice, a mask of another size than
             the frame, or frames of a sequence out of order. No file is left then.
+        VsdaError: The disk is full, or the server of a URL does not take the files.
     """
-    tally = _Tally(path)
-    with atomic_file(path) as file:
+    tally = _Tally(place)
+    with atomic_file(place) as file:
         _write_tar(file, samples, tally)
         part = Path(file.name)
         idx, sha256, size_bytes = make_idx(part), sha256_file(part), part.stat().st_size
-    write_atomic(path.with_suffix(".idx"), idx)
+    write_atomic(idx_place(place), idx)
     return ShardInfo(
-        url=path.name,
+        url=file_name(str(place)),
         nsamples=len(tally.keys),
         filesize=size_bytes,
         sha256=sha256,
@@ -69,7 +72,7 @@ def _write_tar(file: IO[bytes], samples: Iterable[Sample], tally: "_Tally") -> N
             tally.add(sample)
             tar.write({"__key__": sample.key} | _fields(sample))
     if not tally.keys:
-        raise ShardError(f"{tally.path}: no samples to write; an empty shard is never written")
+        raise ShardError(f"{tally.place}: no samples to write; an empty shard is never written")
     file.flush()
 
 
@@ -82,8 +85,8 @@ def _fields(sample: Sample) -> dict[str, bytes]:
 class _Tally:
     """What has gone into a shard so far; refuses what would spoil it."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, place: Place) -> None:
+        self.place = place
         self.keys: set[str] = set()
         self.class_pixels: Counter[int] = Counter()
         self.class_frames: Counter[int] = Counter()
@@ -117,18 +120,18 @@ class _Tally:
         parts = key.split("/")
         if not all(parts) or legal_key(*parts) != key:
             raise ShardError(
-                f"{self.path}: {key!r} is no key that WebDataset keeps as it is; make keys with "
+                f"{self.place}: {key!r} is no key that WebDataset keeps as it is; make keys with "
                 "legal_key"
             )
         if key in self.keys:
-            raise ShardError(f"{self.path}: the key {key!r} comes twice; keys are unique")
+            raise ShardError(f"{self.place}: the key {key!r} comes twice; keys are unique")
 
     def _check_masks(self, sample: Sample) -> None:
         size = (sample.facts.height_px, sample.facts.width_px)
         for mask in (sample.seg, sample.inst):
             if mask is not None and mask.shape != size:
                 raise ShardError(
-                    f"{self.path}: {sample.key}: the mask is {mask.shape[1]}x{mask.shape[0]} "
+                    f"{self.place}: {sample.key}: the mask is {mask.shape[1]}x{mask.shape[0]} "
                     f"pixels, the frame {size[1]}x{size[0]}"
                 )
 
@@ -139,7 +142,7 @@ class _Tally:
         is_last = next(reversed(self._frames)) == sequence
         if not is_last or not (is_new or frames[-1] < sample.facts.frame_index):
             raise ShardError(
-                f"{self.path}: {sample.key} (frame index {sample.facts.frame_index}) is out of "
+                f"{self.place}: {sample.key} (frame index {sample.facts.frame_index}) is out of "
                 "order; the frames of a sequence are neighbours in ascending order"
             )
         frames.append(sample.facts.frame_index)

@@ -3,23 +3,23 @@
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from vsda.errors import VsdaError
-from vsda.storage.lease import Lease, leased
+from vsda.storage.lease import leased
 from vsda.storage.places import Place, local_path
 
 
 @contextmanager
-def exclusive(place: Place) -> Iterator[Lease | None]:
+def exclusive(place: Place) -> Iterator[Callable[[], None]]:
     """Hold the lock file `place`; a second writer gets an error instead of a race.
 
     Yields:
-        For a URL the lease, whose `check` says whether it is ours still; a lock of this machine
-        cannot be lost, and there it is None.
+        A function that raises where the lock was lost, to call before a step that cannot be undone.
+        Only a lock on a URL is lost, by a process that gave no sign of life for two minutes.
 
     Raises:
         VsdaError: Another process holds the lock, or the server of a URL cannot be reached.
@@ -27,10 +27,10 @@ def exclusive(place: Place) -> Iterator[Lease | None]:
     path = local_path(place)
     if path is None:
         with leased(str(place)) as lease:
-            yield lease
+            yield lease.check
         return
     with _locked(path):
-        yield None
+        yield _never_lost
 
 
 @contextmanager
@@ -44,6 +44,10 @@ def _locked(path: Path) -> Iterator[None]:
             yield
         finally:
             path.unlink(missing_ok=True)
+
+
+def _never_lost() -> None:
+    """A lock of this machine is held until its process ends."""
 
 
 def _lock(path: Path) -> IO[str] | None:

@@ -1,7 +1,8 @@
 """What a remote file system raises, as one line that names the place and what to do.
 
-Each of fsspec's file systems has its own errors; some are no OSError, and the packages that define
-them need not be installed. So they are told by the package that they come from.
+Each of fsspec's file systems has its own errors; many are no OSError, and the packages that define
+them need not be installed. So any error that a package brings counts as one of a file system, and
+those of Python itself, such as a TypeError, as a mistake in the code.
 """
 
 from collections.abc import Iterator
@@ -16,18 +17,6 @@ WRITTEN = "cannot be written"
 LISTED = "cannot be listed"
 REMOVED = "cannot be removed"
 
-_PACKAGES = {
-    "adlfs",
-    "aiobotocore",
-    "aiohttp",
-    "azure",
-    "botocore",
-    "fsspec",
-    "gcsfs",
-    "google",
-    "paramiko",
-    "s3fs",
-}
 _NO_RIGHTS = ("Credentials", "AuthenticationError", "RefreshError")
 
 
@@ -60,7 +49,7 @@ def remote_error(place: Place, failed: str, error: BaseException) -> VsdaError:
 def _is_remote(error: BaseException) -> bool:
     if isinstance(error, OSError | ValueError | NotImplementedError):
         return True
-    return type(error).__module__.partition(".")[0] in _PACKAGES
+    return isinstance(error, Exception) and type(error).__module__ != "builtins"
 
 
 def _advice(error: BaseException, failed: str) -> str:
