@@ -1,0 +1,121 @@
+"""A video's file becomes a piece: a tar of its samples, decoded in a process that may be killed."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from vsda.acquire.frames import END_TOLERANCE_MS, Clip, clip_samples, wanted_spans
+from vsda.acquire.options import Content, DecodeLimits
+from vsda.datasets.youtube_bb import Video
+from vsda.errors import ItemError, Outcome
+from vsda.shards.index import ShardInfo
+from vsda.shards.write import write_shard
+from vsda.video.backends import PYAV, choose_backend
+from vsda.video.probe import VideoFacts, probe
+from vsda.video.sandbox import run_limited
+
+LENGTH_TOLERANCE = 0.02
+"""A download may be shorter than announced by this fraction, and at least by a second."""
+
+_OTHER_DECODER_HELPS = {Outcome.HUNG, Outcome.CRASHED, Outcome.UNDECODABLE, Outcome.OUT_OF_MEMORY}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PieceJob:
+    """One file to decode.
+
+    Attributes:
+        path: The video, on this machine.
+        video: Its annotations.
+        split: Name of the split.
+        content: What to make of it.
+        target: Path or URL of the piece.
+        announced_ms: How long the video should be; None if nobody said.
+        backend: Decoder; None for the one that suits the file.
+    """
+
+    path: Path
+    video: Video
+    split: str
+    content: Content
+    target: str
+    announced_ms: float | None = None
+    backend: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Piece:
+    """A piece that was written, and what its video is like."""
+
+    shard: ShardInfo
+    facts: dict[str, Any]
+
+
+def make_piece(job: PieceJob, limits: DecodeLimits) -> Piece:
+    """Decode a video in a process of its own and write its piece.
+
+    Where decord fails on a file, PyAV tries it in another process.
+
+    Raises:
+        ItemError: The file is no video, too short, or cannot be decoded within the limits.
+    """
+    span_s = sum(span.end_ms - span.start_ms for span in job.video.spans) / 1000
+    timeout_s = limits.base_s + limits.per_span_s * span_s
+    limited = partial(
+        run_limited, write_piece, timeout_s=timeout_s, memory_bytes=limits.memory_bytes
+    )
+    try:
+        piece: Piece = limited(job)
+    except ItemError as error:
+        if error.outcome not in _OTHER_DECODER_HELPS or job.backend == PYAV:
+            raise
+        piece = limited(replace(job, backend=PYAV))
+    return piece
+
+
+def write_piece(job: PieceJob) -> Piece:
+    """Probe and decode a video and write its samples, in this process.
+
+    Raises:
+        ItemError: See `make_piece`.
+    """
+    facts = probe(job.path)
+    _check_length(facts, job.announced_ms)
+    wanted_spans(job.video, facts, job.content.span)
+    clip = Clip(
+        path=job.path,
+        video=job.video,
+        split=job.split,
+        content=job.content,
+        facts=facts,
+        backend=job.backend or choose_backend(facts, job.path),
+    )
+    samples = clip_samples(clip)
+    first = next(samples, None)
+    if first is None:
+        raise ItemError(Outcome.TOO_SHORT, "the video shows no frame in the time that is annotated")
+    shard = write_shard(job.target, chain([first], samples))
+    return Piece(shard=shard, facts=_told(clip))
+
+
+def _check_length(facts: VideoFacts, announced_ms: float | None) -> None:
+    if announced_ms is None:
+        return
+    missing_ms = announced_ms - facts.duration_ms
+    if missing_ms > max(END_TOLERANCE_MS, LENGTH_TOLERANCE * announced_ms):
+        raise ItemError(
+            Outcome.NETWORK,
+            f"{facts.duration_ms / 1000:.1f} s of {announced_ms / 1000:.1f} s came",
+        )
+
+
+def _told(clip: Clip) -> dict[str, Any]:
+    return {
+        "codec": clip.facts.codec,
+        "width_px": clip.facts.width_px,
+        "height_px": clip.facts.height_px,
+        "duration_ms": round(clip.facts.duration_ms),
+        "decoder": clip.backend,
+    }

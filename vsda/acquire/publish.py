@@ -1,0 +1,146 @@
+"""The one moment in which a set appears or changes: rows, tars, and the index last."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from vsda.acquire.layout import Layout
+from vsda.acquire.plan import AcquirePlan
+from vsda.acquire.state import State
+from vsda.datasets.youtube_bb import DATASET
+from vsda.errors import ShardError
+from vsda.fetch.rows import dump_rows
+from vsda.shards.index import ShardIndex, ShardInfo
+from vsda.storage import (
+    exists,
+    file_size,
+    join,
+    list_files,
+    move,
+    read_bytes,
+    remove,
+    remove_tree,
+    write_atomic,
+)
+
+_MAX_SHOWN = 60
+
+
+def check_settings(state: State, plan: AcquirePlan) -> None:
+    """Refuse to go on with a set that was begun with other settings.
+
+    Raises:
+        ShardError: It was; the message has each difference.
+    """
+    if state.settings is None:
+        return
+    old = {name: value for name, value in state.settings.items() if name != "limit"}
+    differing = sorted(
+        name
+        for name in old.keys() | plan.settings.keys()
+        if old.get(name) != plan.settings.get(name)
+    )
+    if differing:
+        changes = ", ".join(
+            f"{name} was {_short(old.get(name))}, is {_short(plan.settings.get(name))}"
+            for name in differing
+        )
+        raise ShardError(
+            f"{join(plan.layout.out, plan.layout.name)}: this set was begun otherwise: {changes}; "
+            "give --overwrite to replace it, or another --out"
+        )
+    strangers = state.inside - set(plan.youtube_ids)
+    if strangers:
+        raise ShardError(
+            f"{join(plan.layout.out, plan.layout.name)}: holds {len(strangers)} videos that this "
+            "--limit leaves out; give the old limit or a larger one, --overwrite, or another --out"
+        )
+
+
+def begin(layout: Layout, settings: Mapping[str, Any]) -> None:
+    """Write down what the staging folder is made with."""
+    if not exists(layout.settings):
+        write_atomic(layout.settings, _canonical(settings))
+
+
+def wipe(layout: Layout) -> None:
+    """Delete a set, finished or not, the index first; rows of dead videos stay."""
+    remove(layout.index, missing_ok=True)
+    remove_tree(layout.staging)
+    for suffix in (".tar", ".idx"):
+        for place in list_files(layout.out, suffix):
+            if place.rpartition("/")[2].startswith(f"{layout.name}-"):
+                remove(place, missing_ok=True)
+
+
+def publish(plan: AcquirePlan, state: State) -> ShardIndex | None:
+    """Give waiting tars their places and write report and index; return the index.
+
+    While tars are replaced there is no index, so nobody takes the set for whole; a run that is
+    killed here is mended by the next one. Without any sample there is no set, and only the report
+    is written.
+    """
+    layout = plan.layout
+    index = make_index(plan, state)
+    if any(record.waits for record in state.records.values()):
+        _replace_tars(layout, state)
+    rows = [state.rows[name] for name in sorted(state.rows)]
+    if rows:
+        write_atomic(layout.report, dump_rows(rows))
+    if index.shards:
+        write_atomic(layout.index, index.to_json())
+    remove(layout.old_index, missing_ok=True)
+    for number in list(state.records):
+        remove(layout.shard_record(number), missing_ok=True)
+    state.listed = {number: info for number in state.numbers() if (info := state.shard(number))}
+    state.records.clear()
+    if not state.loose:
+        remove_tree(layout.staging)
+    return index if index.shards else None
+
+
+def make_index(plan: AcquirePlan, state: State) -> ShardIndex:
+    """Return the index of what is finished."""
+    shards = [info for number in state.numbers() if (info := state.shard(number)) is not None]
+    rows = [state.rows[name] for name in plan.youtube_ids if name in state.rows]
+    num_left = len(plan.youtube_ids) - len(rows)
+    outcomes = Counter(row.outcome.value for row in rows)
+    return ShardIndex(
+        name=plan.layout.name,
+        dataset=DATASET,
+        split=plan.layout.split,
+        shards=tuple(shards),
+        settings={**plan.settings, "limit": plan.limit},
+        outcomes=dict(sorted(outcomes.items())),
+        notes=(
+            *plan.annotations.notes(),
+            *((f"{num_left} videos were not asked for yet",) if num_left else ()),
+        ),
+    )
+
+
+def _replace_tars(layout: Layout, state: State) -> None:
+    if exists(layout.index):
+        write_atomic(layout.old_index, read_bytes(layout.index))
+        remove(layout.index)
+    for record in state.records.values():
+        if record.waits and record.shard is not None:
+            _move_in(layout, record.shard)
+
+
+def _move_in(layout: Layout, shard: ShardInfo) -> None:
+    """Move a tar to its place, its `.idx` first: a tar that is there has its own beside it."""
+    for name in (shard.idx_url, shard.url):
+        source = join(layout.replacements, name)
+        if file_size(source) is not None:
+            move(source, join(layout.out, name))
+
+
+def _canonical(settings: Mapping[str, Any]) -> bytes:
+    return json.dumps(dict(settings), sort_keys=True, indent=2).encode()
+
+
+def _short(value: object) -> str:
+    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."

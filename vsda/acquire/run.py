@@ -1,0 +1,192 @@
+"""`acquire`: from annotation rows to a published set, in as many runs as it takes."""
+
+import signal
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from vsda.acquire.coordinator import Coordinator
+from vsda.acquire.jobs import run_job
+from vsda.acquire.locks import hold
+from vsda.acquire.monitor import Monitor, Silent
+from vsda.acquire.options import AcquireOptions
+from vsda.acquire.plan import AcquirePlan, make_plan
+from vsda.acquire.publish import begin, check_settings, publish, wipe
+from vsda.acquire.state import State, read_state
+from vsda.acquire.store import Store
+from vsda.engine.run import open_engine
+from vsda.errors import ExitCode, Outcome, StoppedError
+from vsda.fetch.mirror import check_mirror
+from vsda.shards.index import ShardIndex
+
+_SIGNALS = {
+    signal.SIGINT: ExitCode.STOPPED,
+    signal.SIGTERM: ExitCode.TERMINATED,
+}
+_DONE = (Outcome.OK, Outcome.WITHDRAWN)
+_THIS_MACHINE = {Outcome.DISK_FULL, Outcome.NO_JS_RUNTIME}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AcquireReport:
+    """What there is after a run.
+
+    Attributes:
+        name: Such as `ytbb-train`.
+        index: Where the index lies; None where there is no set, or the run was about a part of it.
+        num_videos: Videos that the run is about.
+        num_left: Those that are still to be asked for.
+        num_samples: Frames in the set.
+        num_shards: Its tars.
+        num_bytes: Their size.
+        outcomes: Videos by what became of them, in this and earlier runs.
+        notes: What a user should know.
+    """
+
+    name: str
+    index: str | None
+    num_videos: int
+    num_left: int
+    num_samples: int
+    num_shards: int
+    num_bytes: int
+    outcomes: Mapping[str, int]
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @property
+    def why_no_index(self) -> str:
+        """Why there is no index, in words; only where there is none."""
+        if not self.num_shards:
+            return "not one video could be had"
+        return "a run without --task writes it when all parts are done"
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit status of a run that came to its end."""
+        if not self.num_shards:
+            return ExitCode.FAILED
+        num_done = sum(self.outcomes.get(outcome.value, 0) for outcome in _DONE)
+        return ExitCode.DONE if num_done == self.num_videos else ExitCode.PARTIAL
+
+
+def acquire(options: AcquireOptions, monitor: Monitor | None = None) -> AcquireReport:
+    """Fetch, decode and write what is missing of a set; return what there is then.
+
+    The same annotations, settings and videos give the same bytes, whatever the engine, the number
+    of workers and the number of times that the work was killed and started again.
+
+    Raises:
+        UsageError: Options that contradict each other, or a mirror that is not there.
+        DatasetError: The annotations are not there, or not what they should be.
+        ShardError: A set is there that was made otherwise, or is damaged.
+        StoppedError: Throttled, blocked, or stopped by a signal; what is done is kept.
+        VsdaError: Another process writes the same set, or this machine is at fault.
+    """
+    plan = make_plan(options)
+    with ExitStack() as stack:
+        stack.enter_context(hold(plan.layout, options.task))
+        if options.source.mirror is not None:
+            check_mirror(options.source.mirror)
+        state = _open_state(plan, overwrite=options.overwrite)
+        coordinator, caught = _work(plan, options, state, monitor or Silent())
+        index = publish(plan, state) if options.task is None else None
+    report = _report(plan, state, index, coordinator.num_left)
+    _raise_if_stopped(coordinator, caught, report)
+    return report
+
+
+def _open_state(plan: AcquirePlan, *, overwrite: bool) -> State:
+    state = read_state(plan.layout)
+    if overwrite:
+        wipe(plan.layout)
+        dead = {row.video: row for row in state.rows.values() if row.outcome is not Outcome.OK}
+        state = State(rows=dead)
+    check_settings(state, plan)
+    begin(plan.layout, plan.settings)
+    return state
+
+
+def _work(
+    plan: AcquirePlan, options: AcquireOptions, state: State, monitor: Monitor
+) -> tuple[Coordinator, list[signal.Signals]]:
+    engine = open_engine(
+        options.engine, run_job, num_workers=options.num_workers, address=options.address
+    )
+    with stop_signals() as caught, engine:
+        coordinator = Coordinator(plan, options, Store(plan, state), engine, monitor)
+        coordinator.run(lambda: bool(caught))
+    return coordinator, caught
+
+
+@contextmanager
+def stop_signals() -> Iterator[list[signal.Signals]]:
+    """Yield a list that gets the first SIGINT or SIGTERM; a second one acts as usual."""
+    caught: list[signal.Signals] = []
+
+    def note(number: int, _frame: object) -> None:
+        caught.append(signal.Signals(number))
+        signal.signal(number, before[signal.Signals(number)])
+
+    if threading.current_thread() is not threading.main_thread():
+        yield caught
+        return
+    before: dict[signal.Signals, Any] = {name: signal.signal(name, note) for name in _SIGNALS}
+    try:
+        yield caught
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
+def _report(
+    plan: AcquirePlan, state: State, index: ShardIndex | None, num_left: int
+) -> AcquireReport:
+    shards = [info for number in state.numbers() if (info := state.shard(number))]
+    rows = [state.rows[name] for _, name in plan.videos() if name in state.rows]
+    return AcquireReport(
+        name=plan.layout.name,
+        index=plan.layout.index if index else None,
+        num_videos=sum(1 for _ in plan.videos()),
+        num_left=num_left,
+        num_samples=sum(info.nsamples for info in shards),
+        num_shards=len(shards),
+        num_bytes=sum(info.filesize for info in shards),
+        outcomes=dict(sorted(Counter(row.outcome.value for row in rows).items())),
+        notes=plan.annotations.notes(),
+    )
+
+
+def _raise_if_stopped(
+    coordinator: Coordinator, caught: list[signal.Signals], report: AcquireReport
+) -> None:
+    left = f"{report.num_left} of {report.num_videos} videos are left"
+    if caught:
+        raise StoppedError(
+            _SIGNALS[caught[0]],
+            f"stopped by {caught[0].name}; {left}; run the same command again to go on",
+        )
+    outcome = coordinator.circuit.stopped_by
+    if outcome is None:
+        return
+    code = ExitCode.FAILED if outcome in _THIS_MACHINE else ExitCode.THROTTLED
+    raise StoppedError(code, f"stopped: {_ADVICE[outcome]}; {left}")
+
+
+_ADVICE: Mapping[Outcome, str] = {
+    Outcome.THROTTLED: "throttled again after each pause; wait some hours, ask for fewer videos "
+    "an hour (--per-hour), then run the same command again",
+    Outcome.BOT_CHECK: "the other side takes this address for a robot and answers nothing more; "
+    "wait a day or two, or give the cookies of a session (--cookies, at the risk of its account), "
+    "then run the same command again",
+    Outcome.NETWORK: "nothing comes through any more; look at the network, then run the same "
+    "command again",
+    Outcome.DISK_FULL: "no space left; free some, then run the same command again",
+    Outcome.NO_JS_RUNTIME: "no JavaScript runtime that yt-dlp can use; see 'vsda doctor'",
+}
