@@ -66,12 +66,7 @@ def class_set(text: str, target: str = "davis") -> ClassSet:
         return _named([row.id for row in coco_classes()])
     if text == SHARED or text.startswith(f"{SHARED}:"):
         return shared_classes(text.partition(":")[2] or target)
-    chosen = [_class_id(word.strip()) for word in text.split(",") if word.strip()]
-    if not chosen:
-        raise UsageError(
-            f"no class in {text!r}; give 'shared', 'all', or names such as 'person,dog'"
-        )
-    return _named(sorted(set(chosen)))
+    return _listed(text, class_ids(), "class")
 
 
 @cache
@@ -94,12 +89,13 @@ def ytbb_class_set(text: str) -> ClassSet:
         UnknownNameError: A class that YouTube-BB does not have.
     """
     known = shared_classes("ytbb")
-    chosen = known if text == ALL else class_set(text)
-    if text.partition(":")[0] != SHARED:
-        for name in chosen.names:
-            if name not in known.names:
-                raise UnknownNameError("class of YouTube-BoundingBoxes", name, known.names)
-    return _named(sorted(set(chosen.ids) & set(known.ids)))
+    if text == ALL:
+        return known
+    if text.partition(":")[0] == SHARED:
+        return _named(sorted(set(class_set(text).ids) & set(known.ids)))
+    return _listed(
+        text, dict(zip(known.names, known.ids, strict=True)), "class of YouTube-BoundingBoxes"
+    )
 
 
 def class_names() -> dict[int, str]:
@@ -150,13 +146,18 @@ def _ytbb_split_classes() -> dict[str, set[int]]:
 _SPLIT_CLASSES = {"davis": _davis_split_classes, "ytbb": _ytbb_split_classes}
 
 
-def _class_id(word: str) -> int:
-    ids = class_ids()
-    if word.isdecimal() and int(word) in ids.values():
-        return int(word)
-    if word not in ids:
-        raise UnknownNameError("class", word, ids)
-    return ids[word]
+def _listed(text: str, known: Mapping[str, int], what: str) -> ClassSet:
+    """Return the classes named in `text`, of those in `known`: their names and COCO ids."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words:
+        raise UsageError(
+            f"no class in {text!r}; give 'shared', 'all', or names such as 'person,dog'"
+        )
+    by_word = {str(class_id): class_id for class_id in known.values()} | dict(known)
+    for word in words:
+        if word not in by_word:
+            raise UnknownNameError(what, word, known)
+    return _named(sorted({by_word[word] for word in words}))
 
 
 def _named(ids: list[int]) -> ClassSet:

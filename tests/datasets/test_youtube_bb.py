@@ -7,7 +7,13 @@ import pytest
 
 from tests.datasets.ytbb_rows import BOX, row, segment
 from vsda.datasets import youtube_bb_table
-from vsda.datasets.youtube_bb import BoxRow, Span, read_annotations, sequence_name
+from vsda.datasets.youtube_bb import (
+    BoxRow,
+    Span,
+    read_annotations,
+    sequence_name,
+    youtube_id_of,
+)
 from vsda.datasets.youtube_bb_rows import BadRow
 from vsda.errors import DatasetError
 from vsda.taxonomy import ytbb_class_set
@@ -305,3 +311,8 @@ class TestChoose:
     def test_the_order_is_the_same_on_every_machine(self, read):
         # the sha256 of "0:AAAAAAAAAAA" starts with 5d, of "0:BBBBBBBBBBB" with 45, of C with 2e
         assert read(row(A) + row(B) + row(C)).choose(None, 0) == [C, B, A]
+
+
+def test_a_sequence_names_its_video():
+    for name in ("__aaaaaaa__", "-aaa-aaa-0-", "AAAAAAAAAAA"):
+        assert youtube_id_of(sequence_name(name, 7)) == name
