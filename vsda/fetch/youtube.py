@@ -13,6 +13,8 @@ from vsda.fetch.outcomes import status_in
 from vsda.fetch.video_file import Download, check_id
 from vsda.manifests import manifest_path, read_table
 
+__all__ = ["Download", "YoutubeOptions", "download_video", "page", "tool_name"]
+
 _PACKAGE = "yt-dlp"
 _EXPIRED = 403
 """Status of a file whose address has been valid for some hours and no longer is."""
