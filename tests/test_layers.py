@@ -21,6 +21,7 @@ ROOMS_WITHOUT_TORCH = [
     "shards",
     "video",
     "fetch",
+    "doctor",
     "datasets",
     "engine",
     "prepare",
