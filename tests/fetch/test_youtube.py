@@ -228,6 +228,28 @@ def test_a_file_with_sound_is_taken_only_where_there_is_none_without(youtube, se
         assert download_video(ID, folder, QUICK).format_id == "18"
 
 
+def test_a_plain_file_with_sound_is_taken_before_a_stream_in_fragments(youtube, served, folder):
+    with FaultyServer(served) as server:
+        url = f"{server.url}/film.mp4"
+        plain = a_format("18", "avc1.42001E", 640, 360, acodec="mp4a.40.2", url=url)
+        stream = a_format("hls", "avc1.4d401e", 640, 360, url=url, protocol="m3u8_native")
+        youtube.says(formats=[plain, stream])
+        assert download_video(ID, folder, QUICK).format_id == "18"
+
+
+@pytest.mark.parametrize("codec", ["avc1.640028", "vp09.00.40.08", "av01.0.08M.08"])
+def test_an_enlargement_that_a_network_drew_is_never_taken(youtube, served, folder, codec):
+    with FaultyServer(served) as server:
+        url = f"{server.url}/film.mp4"
+        drawn = a_format("137-sr", codec, 1920, 1080, url=url, format_note="1080p, AI-upscaled")
+        recorded = a_format("133", codec, 426, 240, url=url, format_note="240p")
+        youtube.says(formats=[recorded, drawn])
+        assert download_video(ID, folder, QUICK).format_id == "133"
+        youtube.says(formats=[drawn])
+        error = fail(folder)
+    assert error.outcome == Outcome.NO_FORMAT, error
+
+
 def test_a_connection_that_drops_twice_is_taken_up_with_a_range(youtube, served, folder):
     with FaultyServer(served, cut_after_bytes=100_000, num_cuts=2) as server:
         youtube.says(file=f"{server.url}/film.mp4")
@@ -439,6 +461,24 @@ def test_nothing_is_written_elsewhere_and_no_settings_are_read(
     assert names(folder) == [f"{ID}.mp4"]
     assert names(work) == []
     assert names(home) == [".config"]
+
+
+def test_requests_for_facts_are_not_made_in_a_row(youtube, served, folder):
+    (served / "facts").write_text("facts")
+    with FaultyServer(served) as server:
+        youtube.says(file=f"{server.url}/film.mp4", pages=[f"{server.url}/facts"] * 3)
+        start = time.monotonic()
+        download_video(ID, folder, YoutubeOptions(request_pause_s=0.3))
+        assert time.monotonic() - start > 0.6
+
+
+def test_without_the_plugin_yt_dlp_itself_asks_through_the_proxy(youtube, folder, monkeypatch):
+    monkeypatch.delenv("VSDA_CANNED_YOUTUBE")
+    # nothing listens at this proxy, so nothing leaves the machine
+    options = YoutubeOptions(proxy="http://127.0.0.1:9", request_pause_s=0, num_retries=0)
+    error = fail(folder, options)
+    assert error.outcome == Outcome.NETWORK, error
+    assert "Unable to connect to proxy" in str(error)
 
 
 def test_a_speed_limit_is_kept(youtube, served, folder):

@@ -23,7 +23,8 @@ from vsda.fetch.youtube import YoutubeOptions, tool_name
 
 logger = logging.getLogger(__name__)
 
-_FORMATS = "bv*[vcodec^=avc1]/bv*[vcodec^=vp]/bv*"
+_RECORDED = "[format_note!*=?upscaled]"  # YouTube also offers enlargements that a network drew
+_FORMATS = "/".join(f"bv*{codec}{_RECORDED}" for codec in ("[vcodec^=avc1]", "[vcodec^=vp]", ""))
 """H.264, else VP8 or VP9, else anything with a picture; `*`: sound in the same file is allowed."""
 
 _LONGEST_PAUSE_S = 60.0
@@ -113,9 +114,9 @@ def _parameters(
 
 
 def _order(min_short_side_px: int | None) -> list[str]:
-    """Return how formats are compared: size first, then no sound, plain files, few bytes."""
+    """Return how formats are compared: size, then plain files, no sound, few frames and bytes."""
     resolution = "res" if min_short_side_px is None else f"+res:{min_short_side_px}"
-    return [resolution, "+hasaud", "proto", "+fps", "+size", "+br"]
+    return [resolution, "proto", "+hasaud", "+fps", "+size", "+br"]
 
 
 def _retry_pauses(first_s: float) -> dict[str, Callable[[int], float]]:

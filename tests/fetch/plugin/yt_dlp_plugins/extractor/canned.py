@@ -12,6 +12,7 @@ a JSON file: the id of a video to what happens when it is asked for.
     {"messages_first": [...], ...}                      these errors first, one per request
     {"urls": [URL, ...], ...}                           the file's address changes with each request
     {"warnings": [...], ...}                            said before the answer
+    {"pages": [URL, ...], ...}                          asked for before the answer
 
 Each request appends a line `<id>` to `<file>.asked`.
 """
@@ -36,6 +37,8 @@ class CannedIE(YoutubeIE, plugin_name="canned"):
         num_asked = _note(place, video_id)
         for warning in answer.get("warnings", []):
             self.report_warning(warning)
+        for page in answer.get("pages", []):
+            self._download_webpage(page, video_id)
         first = answer.get("messages_first", [])
         if num_asked < len(first):
             raise self._error(video_id, {"message": first[num_asked]})
