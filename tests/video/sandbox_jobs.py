@@ -10,6 +10,11 @@ import time
 from vsda.errors import ItemError, Outcome, ShardError
 
 
+def say(words):
+    sys.stderr.write(f"{words}\n")
+    sys.stderr.flush()
+
+
 def double(number):
     return 2 * number
 
@@ -23,13 +28,13 @@ def my_pid(_):
 
 
 def loop_forever(_):
-    print("still decoding", file=sys.stderr, flush=True)
+    say("still decoding")
     while True:
         pass
 
 
 def abort(_):
-    print("assertion failed in the decoder", file=sys.stderr, flush=True)
+    say("assertion failed in the decoder")
     os.abort()
 
 
@@ -80,7 +85,7 @@ def exit_early(_):
 
 def talk_much(num_lines):
     for _ in range(num_lines):
-        print("warning: deprecated pixel format used" * 10, file=sys.stderr)
+        say("warning: deprecated pixel format used" * 10)
     return "done"
 
 

@@ -1,12 +1,17 @@
 """Frames of a video by their index, through decord where it is right and PyAV everywhere else."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from vsda.errors import UnknownNameError
+import av.error
+
+from vsda.errors import ItemError, Outcome, UnknownNameError
 from vsda.video.decord import misfit, read_with_decord
 from vsda.video.probe import VideoFacts
 from vsda.video.pyav import Rgb, read_with_pyav
+
+logger = logging.getLogger(__name__)
 
 BACKENDS: dict[str, Callable[[Path, VideoFacts, Sequence[int]], Iterator[tuple[int, Rgb]]]] = {
     "decord": read_with_decord,
@@ -19,8 +24,12 @@ _LONG_GAP_FRAMES = 250
 
 
 def choose_backend(facts: VideoFacts, path: Path) -> str:
-    """Return "decord" where its table of frames agrees with the file's, else "pyav"."""
-    return "pyav" if misfit(facts, path) else "decord"
+    """Return "decord" for a video that it can be trusted with, else "pyav"; says why in the log."""
+    reason = misfit(facts)
+    if reason is None:
+        return "decord"
+    logger.debug("%s is read by PyAV: %s", path, reason)
+    return "pyav"
 
 
 def read_frames(
@@ -43,7 +52,10 @@ def read_frames(
     if backend not in BACKENDS:
         raise UnknownNameError("backend", backend, BACKENDS)
     for run in _runs(indices, len(facts.pts)):
-        yield from BACKENDS[backend](path, facts, run)
+        try:
+            yield from BACKENDS[backend](path, facts, run)
+        except av.error.FFmpegError as error:
+            raise ItemError(Outcome.UNDECODABLE, f"{path}: reading stopped: {error}") from error
 
 
 def _runs(indices: Sequence[int], num_frames: int) -> Iterator[Sequence[int]]:

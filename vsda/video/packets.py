@@ -1,5 +1,6 @@
 """The times of a video's coded frames, read from the container without decoding."""
 
+import itertools
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
@@ -67,23 +68,21 @@ def read_coded_frames(container: InputContainer, stream: VideoStream) -> CodedFr
 
 
 def has_open_gops(frames: CodedFrames) -> bool:
-    """Return whether a frame coded after a key frame is shown before it, or the reverse.
-
-    Key frames so close together that one is decoded before the one before it is shown count too,
-    since a seek by time may take one for the other.
-    """
+    """Return whether a frame coded after a key frame is shown before it, or the reverse."""
     keys = np.flatnonzero(frames.is_key)
-    key_pts = frames.pts[keys]
-    earliest_later = np.minimum.accumulate(frames.pts[::-1])[::-1][keys]
+    earliest_from = np.minimum.accumulate(frames.pts[::-1])[::-1][keys]
     latest_before = np.maximum.accumulate(frames.pts)[keys[1:] - 1]
-    return bool(
-        (earliest_later < key_pts).any()
-        or (latest_before > key_pts[1:]).any()
-        or (frames.dts[keys[1:]] <= key_pts[:-1]).any()
-    )
+    key_pts = frames.pts[keys]
+    return bool((earliest_from < key_pts).any() or (latest_before > key_pts[1:]).any())
 
 
 def _from_first_key(frames: list[_Times]) -> list[_Times]:
     """Drop what no decoder can show: frames coded before the first key frame or shown before it."""
     first = next((index for index, frame in enumerate(frames) if frame.is_key), 0)
     return [frame for frame in frames[first:] if frame.pts >= frames[first].pts]
+
+
+def longest_gop(frames: CodedFrames) -> int:
+    """Return the most frames from one key frame to the next."""
+    borders = [0, *np.flatnonzero(frames.is_key).tolist(), len(frames.is_key)]
+    return max(after - before for before, after in itertools.pairwise(borders))

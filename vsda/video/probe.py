@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from vsda.errors import ItemError, Outcome
 from vsda.video.container import open_video, video_stream
-from vsda.video.packets import CodedFrames, has_open_gops, read_coded_frames
+from vsda.video.packets import CodedFrames, has_open_gops, longest_gop, read_coded_frames
 
 _DISPLAY_MATRIX = struct.Struct("=9i")
 _WITHOUT_PTS = frozenset({"avi"})
@@ -44,7 +44,9 @@ class VideoFacts:
         container: FFmpeg's name, such as `mov,mp4,m4a,3gp,3g2,mj2`.
         is_edited: An edit list hides coded frames, or frames lie before the timeline's start.
         is_mirrored: The stored picture is flipped left to right before it is turned.
-        has_open_gops: Decoding cannot start at every key frame, or a seek by time may miss it.
+        has_open_gops: Some frame is coded after a key frame and shown before it, so that a file cut
+            there lacks what it needs.
+        longest_gop: Most frames from one key frame to the next; 0 where unknown.
         is_counted: The container has no presentation times, so the k-th frame that a decoder gives
             is frame k, whatever time it carries.
     """
@@ -61,6 +63,7 @@ class VideoFacts:
     is_edited: bool
     is_mirrored: bool = False
     has_open_gops: bool = False
+    longest_gop: int = 0
     is_counted: bool = False
 
 
@@ -156,6 +159,7 @@ def _facts(first: VideoFrame, frames: CodedFrames, codec: str, container: str) -
         is_edited=frames.num_hidden > 0 or int(pts[0]) < 0,
         is_mirrored=is_mirrored,
         has_open_gops=has_open_gops(frames),
+        longest_gop=longest_gop(frames),
     )
 
 

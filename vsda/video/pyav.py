@@ -2,12 +2,10 @@
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from itertools import chain
 from pathlib import Path
 
 import av.error
 import numpy as np
-from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -34,12 +32,12 @@ def read_with_pyav(
     with closing(_frames_from(path, facts, indices[0])) as frames:
         for index in indices:
             frame = _frame_at(path, facts, index, frames)
-            yield index, _as_shown(path, frame, facts)
+            yield index, as_shown(path, frame, facts)
 
 
-def time_s(facts: VideoFacts, index: int) -> str:
-    """Return when frame `index` is shown, for messages."""
-    return f"{float(int(facts.pts[index]) * facts.time_base):.3f} s"
+def time_s(facts: VideoFacts, pts: int) -> str:
+    """Return when the frame with time `pts` is shown, for messages."""
+    return f"{float(pts * facts.time_base):.3f} s"
 
 
 def _frame_at(
@@ -47,7 +45,7 @@ def _frame_at(
 ) -> VideoFrame:
     """Return the frame with exactly the time of `index`, never one beside it."""
     wanted = int(facts.pts[index])
-    where = f"{path}: the frame at {time_s(facts, index)}"
+    where = f"{path}: the frame at {time_s(facts, wanted)}"
     try:
         frame = next((f for f in frames if f.pts is not None and f.pts >= wanted), None)
     except av.error.FFmpegError as error:
@@ -59,7 +57,12 @@ def _frame_at(
     return frame
 
 
-def _as_shown(path: Path, frame: VideoFrame, facts: VideoFacts) -> Rgb:
+def as_shown(path: Path, frame: VideoFrame, facts: VideoFacts) -> Rgb:
+    """Return the frame's colours, mirrored and turned as a player does.
+
+    Raises:
+        ItemError: UNDECODABLE where it has another size than the first frame.
+    """
     rgb = frame.to_ndarray(format="rgb24", threads=1)
     if facts.is_mirrored:
         rgb = rgb[:, ::-1]
@@ -73,20 +76,23 @@ def _as_shown(path: Path, frame: VideoFrame, facts: VideoFacts) -> Rgb:
     return shown
 
 
-def _frames_from(path: Path, facts: VideoFacts, index: int) -> Generator[VideoFrame, None, None]:
-    """Yield frames in the order in which they are shown, from a key frame before `index` on."""
+def packets_from(
+    path: Path, facts: VideoFacts, index: int
+) -> "Generator[Packet[VideoStream], None, None]":
+    """Yield the packets from a key frame at or before frame `index` on, to the file's end."""
     pts = int(facts.pts[index])
     for target in _seek_targets(facts, pts):
         with open_video(path) as container:
             stream = video_stream(path, container)
+            packets = container.demux(stream)
             if target is None:
-                yield from _from_start(container, stream, facts)
+                yield from packets
                 return
             container.seek(target, stream=stream, backward=True)
-            packets = container.demux(stream)
             key = next((packet for packet in packets if packet.is_keyframe), None)
             if key is not None and key.pts is not None and key.pts <= pts:
-                yield from _from_key(key, packets)
+                yield key
+                yield from packets
                 return
 
 
@@ -104,23 +110,15 @@ def _seek_targets(facts: VideoFacts, pts: int) -> Iterator[int | None]:
     yield None
 
 
-def _from_start(
-    container: InputContainer, stream: VideoStream, facts: VideoFacts
-) -> Generator[VideoFrame, None, None]:
-    if not facts.is_counted:
-        yield from container.decode(stream)
-        return
+def _frames_from(path: Path, facts: VideoFacts, index: int) -> Generator[VideoFrame, None, None]:
+    """Yield the frames from that key frame on, as they come out of the decoder.
+
+    The first ones may be damaged: they are shown before the key frame and need what lies before it.
+    """
     times: list[int] = facts.pts.tolist()
-    for frame, pts in zip(container.decode(stream), times, strict=False):
-        frame.pts = pts
-        yield frame
-
-
-def _from_key(
-    key: "Packet[VideoStream]", packets: "Iterator[Packet[VideoStream]]"
-) -> Generator[VideoFrame, None, None]:
-    """Yield the frames from `key` on, without those shown before it, which need earlier ones."""
-    for packet in chain([key], packets):
-        for frame in packet.decode():
-            if frame.pts is not None and key.pts is not None and frame.pts >= key.pts:
-                yield frame
+    with closing(packets_from(path, facts, index)) as packets:
+        decoded = (frame for packet in packets for frame in packet.decode())
+        for number, frame in enumerate(decoded):
+            if facts.is_counted and number < len(times):
+                frame.pts = times[number]
+            yield frame
