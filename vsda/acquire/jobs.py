@@ -106,7 +106,12 @@ def _fetch(job: VideoJob) -> VideoResult:
     except ItemError as error:
         if POLICIES[error.outcome] in {Policy.DONE, Policy.NEVER}:
             shutil.rmtree(folder, ignore_errors=True)
-        return VideoResult(outcome=error.outcome, message=str(error), session=job.source.session)
+        return VideoResult(
+            outcome=error.outcome,
+            message=str(error),
+            tool=job.source.tool,
+            session=job.source.session,
+        )
     shutil.rmtree(folder, ignore_errors=True)
     return VideoResult(outcome=Outcome.OK, tool=found.tool, session=found.session, piece=piece)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vsda.errors import Outcome
-from vsda.fetch.youtube import YoutubeOptions
+from vsda.fetch.rows import MIRROR
+from vsda.fetch.youtube import YoutubeOptions, tool_name
 
 FRAMES_PER_S = 30
 
@@ -51,8 +52,13 @@ class Source:
     def session(self) -> str:
         """How the other side knows us, for the report."""
         if self.mirror is not None:
-            return "mirror"
+            return MIRROR
         return "guest" if self.youtube.cookies is None else "cookies"
+
+    @property
+    def tool(self) -> str:
+        """What asks, for the report."""
+        return tool_name() if self.mirror is None else MIRROR
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

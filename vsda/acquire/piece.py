@@ -12,13 +12,14 @@ from vsda.datasets.youtube_bb import Video
 from vsda.errors import ItemError, Outcome
 from vsda.shards.index import ShardInfo
 from vsda.shards.write import write_shard
-from vsda.video.backends import PYAV, choose_backend
+from vsda.video.backends import choose_backend
 from vsda.video.probe import VideoFacts, probe
 from vsda.video.sandbox import run_limited
 
 LENGTH_TOLERANCE = 0.02
 """A download may be shorter than announced by this fraction, and at least by a second."""
 
+_OTHER_DECODER = "pyav"
 _OTHER_DECODER_HELPS = {Outcome.HUNG, Outcome.CRASHED, Outcome.UNDECODABLE, Outcome.OUT_OF_MEMORY}
 
 
@@ -69,9 +70,9 @@ def make_piece(job: PieceJob, limits: DecodeLimits) -> Piece:
     try:
         piece: Piece = limited(job)
     except ItemError as error:
-        if error.outcome not in _OTHER_DECODER_HELPS or job.backend == PYAV:
+        if error.outcome not in _OTHER_DECODER_HELPS or job.backend == _OTHER_DECODER:
             raise
-        piece = limited(replace(job, backend=PYAV))
+        piece = limited(replace(job, backend=_OTHER_DECODER))
     return piece
 
 

@@ -11,7 +11,7 @@ from vsda.acquire.layout import Layout
 from vsda.datasets.youtube_bb import youtube_id_of
 from vsda.errors import Outcome, ShardError
 from vsda.fetch.policy import POLICIES, Policy
-from vsda.fetch.rows import VideoRow, load_rows
+from vsda.fetch.rows import MIRROR, VideoRow, load_rows
 from vsda.shards.index import ShardInfo, load_index
 from vsda.storage import exists, file_size, is_local, join, list_files, read_bytes
 
@@ -95,6 +95,8 @@ class State:
             return False
         if row.outcome is Outcome.OK:
             return youtube_id in self.inside or youtube_id in self.pieces
+        if row.outcome is Outcome.GONE and row.session == MIRROR:
+            return False  # the mirror may have got it since, or YouTube may have it
         return POLICIES[row.outcome] in {Policy.DONE, Policy.NEVER}
 
 

@@ -9,7 +9,11 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from vsda.cli.bench import bench_app
 from vsda.cli.demo import run_demo
+from vsda.cli.doctor import doctor
+from vsda.cli.fetch import fetch_app
+from vsda.cli.ledger import ledger_app
 from vsda.cli.prepare import prepare_app
 from vsda.cli.report import report
 from vsda.cli.shards import shards_app
@@ -35,10 +39,15 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Video segmentation, domain adaptation: make shards, train on images and videos, judge.",
+    help="Video segmentation, domain adaptation: fetch, make shards, train on images and videos, "
+    "judge.",
 )
+app.add_typer(fetch_app, name="fetch")
 app.add_typer(prepare_app, name="prepare")
 app.add_typer(shards_app, name="shards")
+app.add_typer(ledger_app, name="ledger")
+app.add_typer(bench_app, name="bench")
+app.command()(doctor)
 app.command()(train)
 app.command()(evaluate)
 app.command()(report)

@@ -11,6 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 from vsda.errors import Outcome, ShardError
 from vsda.storage import read_bytes
 
+MIRROR = "mirror"
+"""Session and tool of a video that was taken from a mirror."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VideoRow:

@@ -1,4 +1,4 @@
-"""A contact sheet: pictures from all over a set with their masks drawn over them."""
+"""A contact sheet: pictures from all over a set with their masks and boxes drawn over them."""
 
 import statistics
 from dataclasses import dataclass
@@ -8,6 +8,14 @@ from PIL import Image, ImageDraw, ImageFont
 
 from vsda.palette import class_colour, overlay
 from vsda.sample import Mask
+from vsda.shards.boxes import (
+    Boxes,
+    boxes_at,
+    draw_boxes,
+    next_with_boxes,
+    present_classes,
+    without_box,
+)
 from vsda.shards.index import ShardSet
 from vsda.shards.read import RandomAccessShards, decode_image, decode_mask
 from vsda.taxonomy import BACKGROUND_ID, IGNORE_INDEX, class_names
@@ -31,6 +39,7 @@ class _Picture:
     key: str
     image: Image.Image
     mask: Mask | None
+    boxes: Boxes
 
 
 def contact_sheet(
@@ -39,7 +48,8 @@ def contact_sheet(
     """Return a sheet of `num_samples` pictures, evenly spread over the set, in its order.
 
     Each has its key below; the classes that occur in the pictures are named above with their
-    colours. Pictures without a mask say so.
+    colours. Pictures without a mask say so; in their place the next one with boxes is taken, where
+    one is near.
 
     Raises:
         ShardError: A shard is missing or damaged.
@@ -68,10 +78,13 @@ def _read_pictures(shard_set: ShardSet, num_samples: int) -> list[_Picture]:
 
 def _read_picture(shards: RandomAccessShards, position: int) -> _Picture:
     entry = shards.entry(position)
+    if "seg.png" not in entry.fields:
+        entry = shards.entry(position := next_with_boxes(shards, position))
     names = tuple(name for name in ("jpg", "seg.png") if name in entry.fields)
     data = shards.read(position, names)
     mask = decode_mask(data["seg.png"]) if "seg.png" in data else None
-    return _Picture(entry.key, Image.fromarray(decode_image(data["jpg"])), mask)
+    image = Image.fromarray(decode_image(data["jpg"]))
+    return _Picture(entry.key, image, mask, boxes_at(shards, position))
 
 
 def _head(shard_set: ShardSet, pictures: list[_Picture], width_px: int) -> Image.Image:
@@ -99,7 +112,9 @@ def _head(shard_set: ShardSet, pictures: list[_Picture], width_px: int) -> Image
 def _legend_labels(pictures: list[_Picture]) -> list[tuple[int, str]]:
     names = class_names() | {IGNORE_INDEX: "void"}
     masks = [picture.mask for picture in pictures if picture.mask is not None]
-    present = sorted({int(value) for mask in masks for value in np.unique(mask)} - {BACKGROUND_ID})
+    in_masks = {int(value) for mask in masks for value in np.unique(mask)}
+    in_boxes = {value for picture in pictures for value in present_classes(picture.boxes)}
+    present = sorted((in_masks | in_boxes) - {BACKGROUND_ID})
     return [(coco_id, names.get(coco_id, f"id {coco_id}")) for coco_id in present]
 
 
@@ -142,6 +157,7 @@ def _mounted(picture: _Picture, cell: tuple[int, int]) -> Image.Image:
     if picture.mask is not None:
         mask = Image.fromarray(picture.mask).resize(small.size, Image.Resampling.NEAREST)
         small = Image.fromarray(overlay(np.asarray(small), np.asarray(mask)))
+    draw_boxes(small, picture.boxes)
     mount = Image.new("RGB", cell, _MOUNT)
     mount.paste(small, ((cell[0] - width_px) // 2, (cell[1] - height_px) // 2))
     return mount
@@ -150,11 +166,17 @@ def _mounted(picture: _Picture, cell: tuple[int, int]) -> Image.Image:
 def _caption(
     draw: ImageDraw.ImageDraw, place: tuple[int, int], width_px: int, picture: _Picture
 ) -> None:
-    note = "" if picture.mask is not None else "no mask"
+    note = _note(picture)
     note_px = round(draw.textlength(note, _SMALL_FONT))
     text = _shortened(picture.key, width_px - note_px - (8 if note else 0))
     draw.text(place, text, _INK, _SMALL_FONT)
     draw.text((place[0] + width_px - note_px, place[1]), note, _FAINT_INK, _SMALL_FONT)
+
+
+def _note(picture: _Picture) -> str:
+    if picture.boxes:
+        return without_box(picture.boxes)
+    return "" if picture.mask is not None else "no mask"
 
 
 def _shortened(key: str, width_px: int) -> str:
