@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.s3 import s3, s3_environment  # noqa: F401  fixtures, of which a session has one server
+from tests.s3 import denying_server, other_s3, s3, s3_environment  # noqa: F401  fixtures
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL_SAMPLES = ROOT.parent / "shared" / "data"

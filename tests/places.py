@@ -3,6 +3,7 @@
 import http.server
 import threading
 from pathlib import Path
+from typing import ClassVar
 
 import fsspec
 import pytest
@@ -60,3 +61,30 @@ def serve():
     for server in servers:
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture
+def picky():
+    """A folder of a file system of folders: half a file can be seen, no name is given twice."""
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    class PickyFileSystem(MemoryFileSystem):
+        protocol = "picky"
+        store: ClassVar[dict] = {}
+        pseudo_dirs: ClassVar[list] = [""]
+
+        def mv(self, source, target, **options):
+            if self.exists(target):
+                raise FileExistsError(target)
+            self.cp_file(source, target)
+            self.rm_file(source)
+
+        def put_file(self, path, target, **options):
+            assert target.endswith(".part")
+            super().put_file(path, target, **options)
+
+        def modified(self, path):
+            raise NotImplementedError
+
+    fsspec.register_implementation("picky", PickyFileSystem, clobber=True)
+    return "picky://folder"

@@ -130,5 +130,8 @@ def _remove_below(filesystem: Any, inner: str) -> None:
     if not set("*?[") & set(inner):
         filesystem.rm(inner, recursive=True)
         return
-    for path in filesystem.find(inner):  # `rm` would take the name for a pattern
-        filesystem.rm_file(path)
+    for folder, _, names in filesystem.walk(inner, topdown=False):  # `rm` would match patterns
+        for name in names:
+            filesystem.rm_file(f"{folder}/{name}")
+        if not is_object_store(filesystem):
+            filesystem.rmdir(folder)
