@@ -31,6 +31,14 @@ KeepArchives = Annotated[
         "--keep-archives", help="Keep the archives in OUT/archives after they are unpacked."
     ),
 ]
+Unchecked = Annotated[
+    bool,
+    typer.Option(
+        "--unchecked",
+        help="Take archives of another size or digest than the authors', such as a mirror's own "
+        "selection of frames.",
+    ),
+]
 Verify = Annotated[
     bool,
     typer.Option(
@@ -59,6 +67,7 @@ def davis(
     resolution: Annotated[str, typer.Option(help="480p or Full-Resolution.")] = "480p",
     mirror: Mirror = None,
     keep_archives: KeepArchives = False,
+    unchecked: Unchecked = False,
     verify: Verify = False,
     dry_run: DryRun = False,
     json: Json = False,
@@ -68,8 +77,21 @@ def davis(
     Run it again after an interruption: it goes on where it stopped. Exit code 3 means that some
     archives failed.
     """
-    options = _options("davis", out, only, mirror, resolution)
-    _run("davis", _with(options, keep_archives, verify), dry_run=dry_run, as_json=json)
+    _run(
+        "davis",
+        _options(
+            "davis",
+            out,
+            only,
+            variant=resolution,
+            mirror=mirror,
+            keep_archives=keep_archives,
+            unchecked=unchecked,
+            verify=verify,
+        ),
+        dry_run=dry_run,
+        as_json=json,
+    )
 
 
 def coco(
@@ -84,6 +106,7 @@ def coco(
     ] = None,
     mirror: Mirror = None,
     keep_archives: KeepArchives = False,
+    unchecked: Unchecked = False,
     verify: Verify = False,
     dry_run: DryRun = False,
     json: Json = False,
@@ -93,8 +116,20 @@ def coco(
     Run it again after an interruption: it goes on where it stopped. Exit code 3 means that some
     archives failed.
     """
-    options = _options("coco", out, only, mirror)
-    _run("coco", _with(options, keep_archives, verify), dry_run=dry_run, as_json=json)
+    _run(
+        "coco",
+        _options(
+            "coco",
+            out,
+            only,
+            mirror=mirror,
+            keep_archives=keep_archives,
+            unchecked=unchecked,
+            verify=verify,
+        ),
+        dry_run=dry_run,
+        as_json=json,
+    )
 
 
 def fbms(
@@ -104,6 +139,7 @@ def fbms(
     ] = None,
     mirror: Mirror = None,
     keep_archives: KeepArchives = False,
+    unchecked: Unchecked = False,
     verify: Verify = False,
     dry_run: DryRun = False,
     json: Json = False,
@@ -113,8 +149,20 @@ def fbms(
     Run it again after an interruption: it goes on where it stopped. Exit code 3 means that some
     archives failed.
     """
-    options = _options("fbms", out, only, mirror)
-    _run("fbms", _with(options, keep_archives, verify), dry_run=dry_run, as_json=json)
+    _run(
+        "fbms",
+        _options(
+            "fbms",
+            out,
+            only,
+            mirror=mirror,
+            keep_archives=keep_archives,
+            unchecked=unchecked,
+            verify=verify,
+        ),
+        dry_run=dry_run,
+        as_json=json,
+    )
 
 
 def voc(
@@ -124,6 +172,7 @@ def voc(
     ] = None,
     mirror: Mirror = None,
     keep_archives: KeepArchives = False,
+    unchecked: Unchecked = False,
     verify: Verify = False,
     dry_run: DryRun = False,
     json: Json = False,
@@ -133,27 +182,30 @@ def voc(
     Run it again after an interruption: it goes on where it stopped. Exit code 3 means that some
     archives failed.
     """
-    options = _options("voc", out, only, mirror)
-    _run("voc", _with(options, keep_archives, verify), dry_run=dry_run, as_json=json)
+    _run(
+        "voc",
+        _options(
+            "voc",
+            out,
+            only,
+            mirror=mirror,
+            keep_archives=keep_archives,
+            unchecked=unchecked,
+            verify=verify,
+        ),
+        dry_run=dry_run,
+        as_json=json,
+    )
 
 
-def _options(
-    dataset: str, out: Path | None, only: str | None, mirror: str | None, variant: str | None = None
-) -> "FetchOptions":
+def _options(dataset: str, out: Path | None, only: str | None, **chosen: Any) -> "FetchOptions":
     from vsda.fetch.archive_plan import FetchOptions
 
     return FetchOptions(
         root=out or Path(os.environ.get("VSDA_DATA", "data")) / dataset,
         only=None if only is None else tuple(part.strip() for part in only.split(",")),
-        variant=variant,
-        mirror=mirror,
+        **chosen,
     )
-
-
-def _with(options: "FetchOptions", keep_archives: bool, verify: bool) -> "FetchOptions":
-    from dataclasses import replace
-
-    return replace(options, keep_archives=keep_archives, verify=verify)
 
 
 def _run(dataset: str, options: "FetchOptions", *, dry_run: bool, as_json: bool) -> None:

@@ -20,7 +20,7 @@ from vsda.fetch.archive_plan import (
 )
 from vsda.fetch.checks import file_digest
 from vsda.fetch.http import download_checked
-from vsda.fetch.http_errors import HttpStatusError, NetworkError
+from vsda.fetch.http_errors import HttpStatusError, NetworkError, WrongContentError
 from vsda.fetch.marker import Marker, write_marker
 from vsda.fetch.unpack import OWN_FOLDER, UnpackRules, unpack
 from vsda.manifests import Source, sources
@@ -69,6 +69,8 @@ def _try(dataset: str, source: Source, row: ArchiveReport, options: FetchOptions
 
 
 def _advice(error: VsdaError, folder: Path) -> str:
+    if isinstance(error, WrongContentError):
+        return "; give another --mirror, or --unchecked if this one means to have another archive"
     if isinstance(error, HttpStatusError):
         return f"; give --mirror, or put the file into {folder} by hand, and run again"
     if isinstance(error, NetworkError):
@@ -91,7 +93,7 @@ def _fetch_archive(
         archive = options.root / ARCHIVES / source.file
         _download(dataset, source, place, archive, options)
     else:
-        _check_local(archive, source)
+        _check_local(archive, source, options)
     try:
         marker = _unpack(dataset, source, place, archive, options)
     except (DamagedArchiveError, HostileArchiveError) as error:
@@ -109,7 +111,9 @@ def _download(
     dataset: str, source: Source, place: str, target: Path, options: FetchOptions
 ) -> None:
     with byte_progress(f"{dataset}: download {source.file}") as show:
-        download_checked(place, target, checks_of(source), limits=options.limits, on_bytes=show)
+        download_checked(
+            place, target, checks_of(source, options), limits=options.limits, on_bytes=show
+        )
 
 
 def _unpack(
@@ -140,12 +144,12 @@ def _kept_note(kept: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def _check_local(archive: Path, source: Source) -> None:
+def _check_local(archive: Path, source: Source, options: FetchOptions) -> None:
     if not archive.is_file():
         raise FetchError(f"{archive}: no such file; --mirror must have the archives by their names")
-    fault = checks_of(source).fault(archive)
+    fault = checks_of(source, options).fault(archive)
     if fault is not None:
-        raise FetchError(f"{archive}: {fault}; copy it there again, or do without --mirror")
+        raise WrongContentError(f"{archive}: {fault}")
 
 
 def _remove_empty(folder: Path) -> None:

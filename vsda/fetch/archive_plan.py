@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ class FetchOptions:
         variant: Such as a resolution; None for the first that the table has.
         mirror: Folder or URL that has the archives by their names; None for the authors' server.
         keep_archives: Keep them after they are unpacked.
+        unchecked: Take archives whose size or digest is not the one that is known.
         verify: Read every file that is there, rather than look at its size.
         limits: When a download gives up.
     """
@@ -52,6 +53,7 @@ class FetchOptions:
     variant: str | None = None
     mirror: str | None = None
     keep_archives: bool = False
+    unchecked: bool = False
     verify: bool = False
     limits: HttpLimits = DEFAULT_LIMITS
 
@@ -142,7 +144,7 @@ def _stand(source: Source, options: FetchOptions) -> ArchiveReport:
     found = _found(source, options)
     if found is not None:
         return found
-    size_bytes = source.size_bytes
+    size_bytes = None if options.unchecked else source.size_bytes
     if size_bytes is None:
         size_bytes = ask_size(place)
     return ArchiveReport(
@@ -162,16 +164,17 @@ def _found(source: Source, options: FetchOptions) -> ArchiveReport | None:
         f"{len(changed)} files are not as the archive had them any more: {first_names(changed)}; "
         "delete them and run again"
     )
-    return marker_report(
-        marker,
-        state=State.FAILED if changed else State.UP_TO_DATE,
+    fault = checks_of(source, options).fault_of(marker.size_bytes, marker.sha256)
+    return replace(
+        marker_report(marker, state=State.FAILED if changed else State.UP_TO_DATE),
         message=message if changed else "",
+        notes=(*marker.notes, *([f"it came from another archive: {fault}"] if fault else [])),
     )
 
 
 def _found_file(source: Source, options: FetchOptions) -> ArchiveReport | None:
     path = options.root / source.file
-    if not path.is_file() or checks_of(source).fault(path) is not None:
+    if not path.is_file() or checks_of(source, options).fault(path) is not None:
         return None
     return file_report(source, path, str(path), State.UP_TO_DATE)
 
@@ -193,8 +196,10 @@ def _have_bytes(options: FetchOptions, archive: str) -> int:
     return path.stat().st_size if path.is_file() else PartFile(path).size_bytes
 
 
-def checks_of(source: Source) -> Checks:
-    """Return what is known of an archive before it comes."""
+def checks_of(source: Source, options: FetchOptions) -> Checks:
+    """Return what an archive must be like."""
+    if options.unchecked:
+        return Checks()
     return Checks(size_bytes=source.size_bytes, sha256=source.sha256, md5=source.md5)
 
 
@@ -203,7 +208,7 @@ def local_archive(place: str) -> Path | None:
     return None if is_web(place) else local_path(place)
 
 
-def marker_report(marker: Marker, *, state: State, message: str = "") -> ArchiveReport:
+def marker_report(marker: Marker, *, state: State) -> ArchiveReport:
     """Return the report of an archive that was unpacked."""
     return ArchiveReport(
         archive=marker.archive,
@@ -212,7 +217,6 @@ def marker_report(marker: Marker, *, state: State, message: str = "") -> Archive
         size_bytes=marker.size_bytes,
         num_files=len(marker.files),
         unpacked_bytes=marker.unpacked_bytes,
-        message=message,
         notes=marker.notes,
     )
 

@@ -85,10 +85,7 @@ def transfer(
 
 def wrong_content(url: str, fault: str) -> WrongContentError:
     """Return the error for a file that is not the one that was asked for."""
-    return WrongContentError(
-        f"{url}: {fault}; nothing of it is kept; look at the address in a browser, or take the "
-        "file from another place"
-    )
+    return WrongContentError(f"{url}: {fault}; nothing of it is kept")
 
 
 class _AgainError(Exception):
