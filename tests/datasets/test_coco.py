@@ -123,8 +123,14 @@ def test_classes_of_an_item_come_from_its_map(root):
 @pytest.mark.parametrize(
     ("folder", "message"),
     [
-        ("train2017", r"train2017\.zip \(http://images\.cocodataset\.org/.* in \S+/coco, or"),
-        ("stuffthingmaps/train2017", r"stuffthingmaps_trainval2017\.zip .* in \S+/stuffthingmaps,"),
+        (
+            "train2017",
+            r"`vsda fetch coco --out \S+/coco --only train` brings train2017\.zip \(http://ima",
+        ),
+        (
+            "stuffthingmaps/train2017",
+            r"fetch coco --out \S+/coco --only stuffthingmaps` brings stuffthingmaps_trainval",
+        ),
     ],
 )
 def test_a_missing_folder_is_told_with_what_to_download(tmp_path, folder, message):

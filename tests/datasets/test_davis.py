@@ -89,13 +89,20 @@ def test_a_missing_root_is_told_with_where_to_look_and_what_to_download(tmp_path
         davis.list_split(request(tmp_path / "nowhere"))
     message = str(caught.value)
     assert f"looked for {tmp_path}/nowhere/JPEGImages and {tmp_path}/nowhere/DAVIS/JPEG" in message
-    assert "DAVIS-2017-trainval-480p.zip (https://data.vision.ee.ethz.ch/" in message
+    assert f"; `vsda fetch davis --out {tmp_path}/nowhere` brings DAVIS-2017-trainval-" in message
+    assert "480p.zip (https://data.vision.ee.ethz.ch/" in message
     assert "give --root" in message
+
+
+def test_the_command_for_what_is_missing_has_the_resolution(tree):
+    command = "--resolution Full-Resolution` brings DAVIS-2017-trainval-Full-Resolution.zip"
+    with pytest.raises(DatasetError, match=command):
+        davis.list_split(request(tree.root, resolution="Full-Resolution"))
 
 
 def test_missing_annotations_are_told(tmp_path):
     (tmp_path / "JPEGImages" / "480p").mkdir(parents=True)
-    with pytest.raises(DatasetError, match="Annotations/480p: no such folder; download DAVIS-2017"):
+    with pytest.raises(DatasetError, match="Annotations/480p: no such folder; `vsda fetch dav"):
         davis.list_split(request(tmp_path))
 
 

@@ -25,8 +25,8 @@ from vsda.datasets.listing import (
     Request,
     Unit,
     find_files,
+    how_to_get,
     is_folder,
-    where_to_get,
 )
 from vsda.errors import DatasetError, Outcome, UnknownNameError
 from vsda.manifests import stuffthing_values
@@ -109,13 +109,15 @@ DATASET = Dataset(
 
 
 def _check_folders(request: Request, folder: str, labels: str) -> None:
-    archives = {folder: f"{folder}.zip", labels: "stuffthingmaps_trainval2017.zip"}
-    for name, archive in archives.items():
+    archives = {
+        folder: (f"{folder}.zip", request.split),
+        labels: ("stuffthingmaps_trainval2017.zip", STUFFTHINGMAPS),
+    }
+    for name, (archive, part) in archives.items():
         if not is_folder(request.root / name):
-            inside = request.root if name == folder else request.root / request.labels
+            how = how_to_get(NAME, request.root, archive, f" --only {part}")
             raise DatasetError(
-                f"{request.root / name}: no such folder; download {where_to_get(NAME, archive)} "
-                f"and unpack it in {inside}, or give another --root or --split"
+                f"{request.root / name}: no such folder; {how}, or give another --root or --split"
             )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from vsda.datasets.listing import FoundFile, Request, find_files, is_folder, where_to_get
+from vsda.datasets.listing import FoundFile, Request, find_files, how_to_get, is_folder
 from vsda.errors import DatasetError, UnknownNameError
 from vsda.manifests import davis_sequences
 
@@ -63,20 +63,25 @@ def open_layout(request: Request) -> Layout:
         raise UnknownNameError("--resolution", request.resolution, RESOLUTIONS)
     places = (request.root, request.root / "DAVIS")
     root = next((place for place in places if is_folder(place / "JPEGImages")), None)
-    archive = where_to_get("davis", f"DAVIS-2017-trainval-{request.resolution}.zip")
     if root is None:
         raise DatasetError(
             f"{request.root}: no DAVIS here, looked for {places[0] / 'JPEGImages'} and "
-            f"{places[1] / 'JPEGImages'}; download {archive} and unpack it there, or give --root"
+            f"{places[1] / 'JPEGImages'}; {_how_to_get(request.root, request.resolution)}, or give "
+            "--root"
         )
     layout = Layout(root=root, resolution=request.resolution)
     for folder in (layout.images, layout.masks):
         if not is_folder(root / folder):
             raise DatasetError(
-                f"{root / folder}: no such folder; download {archive} and unpack it, or give "
-                "another --resolution"
+                f"{root / folder}: no such folder; {_how_to_get(root, request.resolution)}, or "
+                "give another --resolution"
             )
     return layout
+
+
+def _how_to_get(root: Path, resolution: str) -> str:
+    option = "" if resolution == RESOLUTIONS[0] else f" --resolution {resolution}"
+    return how_to_get("davis", root, f"DAVIS-2017-trainval-{resolution}.zip", option)
 
 
 def find_sequences(layout: Layout, split: str) -> tuple[list[FoundSequence], bool]:

@@ -215,6 +215,12 @@ def where_to_get(dataset: str, *files: str) -> str:
     return " and ".join(f"{file} ({urls[file]})" for file in files)
 
 
+def how_to_get(dataset: str, root: Path, file: str, options: str = "") -> str:
+    """Return the command that brings the archive `file` of a dataset, and where that lies."""
+    command = f"vsda fetch {dataset} --out {root}{options}"
+    return f"`{command}` brings {where_to_get(dataset, file)}"
+
+
 def _escape(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
