@@ -187,3 +187,24 @@ def test_a_mask_survives_its_png(mask):
 def test_other_arrays_are_no_masks(mask):
     with pytest.raises(ValueError, match=r"a mask is \(H, W\) uint8, got \(4, 6"):
         encode_mask(mask)
+
+
+def test_a_tar_has_the_bytes_that_webdatasets_own_writer_gives(tmp_path):
+    from webdataset.writer import TarWriter
+
+    samples = [frame(index) for index in range(3)]
+    write_shard(tmp_path / "ours.tar", samples)
+    with TarWriter(
+        str(tmp_path / "theirs.tar"), encoder=False, mtime=0, user="vsda", group="vsda", mode=0o644
+    ) as tar:
+        for sample in samples:
+            tar.write(
+                {
+                    "__key__": sample.key,
+                    "jpg": sample.jpg,
+                    "json": sample.facts.to_json(),
+                    "seg.png": encode_mask(sample.seg),
+                    "inst.png": encode_mask(sample.inst),
+                }
+            )
+    assert (tmp_path / "ours.tar").read_bytes() == (tmp_path / "theirs.tar").read_bytes()

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self
 
@@ -24,7 +25,7 @@ from vsda.engine.guard import Guard, end_group
 from vsda.engine.pool import Done, Result, Task
 from vsda.errors import VsdaError
 
-_PRELOAD = ("webdataset.writer",)
+_PRELOAD = ("numpy", "PIL.Image")
 """Slow to import, so done once for all workers."""
 
 _END_S = 1.0
@@ -171,7 +172,7 @@ def _start_server() -> None:
 
 def _start_worker(context: ForkServerContext, function: Callable[[Any], Any]) -> _Worker:
     ours, theirs = multiprocessing.Pipe()
-    process = context.Process(target=_serve, args=(function, theirs), daemon=True)
+    process = context.Process(target=_serve, args=(function, theirs, Path.cwd()), daemon=True)
     process.start()
     theirs.close()
     return _Worker(process, ours, process.pid or 0)
@@ -199,13 +200,14 @@ def _kill(worker: _Worker) -> None:
     end_group(worker.pid)
 
 
-def _serve(function: Callable[[Any], Any], connection: Connection) -> None:
+def _serve(function: Callable[[Any], Any], connection: Connection, folder: Path) -> None:
     """Answer each task with its result, or with the user's mistake that it found.
 
     Any other exception ends the worker with a traceback, and the parent tells which task it had.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and ends its workers
     os.setsid()
+    os.chdir(folder)  # where the parent is now; it may have moved since it started
     parent = multiprocessing.parent_process()
     if parent is not None and not parent.is_alive():  # killed before the guard could find a group
         return

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import tarfile
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from vsda.errors import ShardError
-from vsda.sample import PRESENT, Mask, Sample, legal_key
+from vsda.sample import PRESENT, FrameFacts, Mask, Sample, legal_key
 from vsda.shards.idx import make_idx
 from vsda.shards.index import SequenceInfo, ShardInfo
 from vsda.shards.names import file_name, idx_place
@@ -65,15 +66,23 @@ def encode_mask(mask: Mask) -> bytes:
 
 
 def _write_tar(file: IO[bytes], samples: Iterable[Sample], tally: "_Tally") -> None:
-    from webdataset.writer import TarWriter  # noqa: PLC0415  imports torch where that is installed
-
-    with TarWriter(file, encoder=False, mtime=0, user=_OWNER, group=_OWNER, mode=_MODE) as tar:
+    """Write what webdataset's own writer would, without it: importing it takes torch along."""
+    with tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT) as tar:
         for sample in samples:
             tally.add(sample)
-            tar.write({"__key__": sample.key} | _fields(sample))
+            for name, data in sorted(_fields(sample).items()):
+                tar.addfile(_member(f"{sample.key}.{name}", len(data)), io.BytesIO(data))
     if not tally.keys:
         raise ShardError(f"{tally.place}: no samples to write; an empty shard is never written")
     file.flush()
+
+
+def _member(name: str, size_bytes: int) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.size = size_bytes
+    member.mode = _MODE
+    member.uname = member.gname = _OWNER
+    return member
 
 
 def _fields(sample: Sample) -> dict[str, bytes]:
@@ -98,10 +107,9 @@ class _Tally:
         self._check_key(sample.key)
         self._check_masks(sample)
         self.keys.add(sample.key)
-        pixels = _class_pixels(sample.seg)
+        pixels = class_pixels(sample.seg)
         self.class_pixels.update(pixels)
-        boxed = {box["class"] for box in sample.facts.boxes if box["presence"] == PRESENT}
-        classes = pixels.keys() | boxed
+        classes = pixels.keys() | boxed_classes(sample.facts)
         self.class_frames.update(dict.fromkeys(classes, 1))
         if sample.facts.sequence is not None:
             self._add_frame(sample, sample.facts.sequence)
@@ -148,8 +156,14 @@ class _Tally:
         frames.append(sample.facts.frame_index)
 
 
-def _class_pixels(seg: Mask | None) -> dict[int, int]:
+def class_pixels(seg: Mask | None) -> dict[int, int]:
+    """Return the number of pixels of each COCO id in a mask, 0 and 255 included."""
     if seg is None:
         return {}
     counts = np.bincount(seg.ravel(), minlength=NUM_VALUES)
     return {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
+
+
+def boxed_classes(facts: FrameFacts) -> set[int]:
+    """Return the COCO ids of the boxes that are present."""
+    return {box["class"] for box in facts.boxes if box["presence"] == PRESENT}
