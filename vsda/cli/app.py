@@ -83,7 +83,8 @@ class StderrHandler(logging.Handler):
 
 def main() -> None:
     """Run the command line; a user's mistake becomes one line on stderr and an exit code."""
-    logging.basicConfig(handlers=[StderrHandler()], level=logging.INFO, format="%(message)s")
+    logging.basicConfig(handlers=[StderrHandler()], format="%(message)s")
+    logging.getLogger("vsda").setLevel(logging.INFO)  # of other packages, warnings only
     try:
         app()
     except VsdaError as error:
