@@ -116,3 +116,21 @@ def nested(number):
     from vsda.video.sandbox import run_limited
 
     return run_limited(double, number, timeout_s=20, memory_bytes=1 << 30)
+
+
+def my_parent(_):
+    return os.getppid()
+
+
+def note_parent_and_loop(path):
+    path.write_text(f"{os.getppid()} {os.getpid()}")
+    time.sleep(600)
+
+
+def meet(folder_and_mark):
+    """Return only when two calls are here at the same time."""
+    folder, mark = folder_and_mark
+    (folder / mark).touch()
+    while len(list(folder.iterdir())) < 2:
+        time.sleep(0.01)
+    return mark
