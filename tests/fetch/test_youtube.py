@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -331,6 +332,22 @@ def test_a_server_that_cannot_be_reached_is_the_network(youtube, served, folder)
     assert error.outcome == Outcome.NETWORK, error
 
 
+@pytest.mark.parametrize(("kind", "name"), [("file", "film.mp4"), ("hls", "film.m3u8")])
+def test_a_connection_that_cannot_be_secured_is_the_network(youtube, served, folder, kind, name):
+    with FaultyServer(served) as server:
+        youtube.says(**{kind: f"{server.url.replace('http:', 'https:')}/{name}"})
+        error = fail(folder)
+    assert error.outcome == Outcome.NETWORK, error
+    assert "SSL" in str(error)
+
+
+def test_messages_are_plain_text_on_a_terminal_too(youtube, folder, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    youtube.says(message="Private video")
+    assert str(fail(folder)) == f"[youtube] {ID}: Private video"
+
+
 def test_a_server_that_says_nothing_is_the_network(youtube, served, folder):
     with FaultyServer(served, hang_s=9) as server:
         youtube.says(file=f"{server.url}/film.mp4")
@@ -378,6 +395,25 @@ def test_a_stream_in_fragments_comes_whole(youtube, served, folder):
         youtube.says(hls=f"{server.url}/film.m3u8")
         assert download_video(ID, folder, QUICK).path.read_bytes() == whole
     assert names(folder) == [f"{ID}.mp4"]
+
+
+def test_a_fragment_that_is_refused_is_asked_for_again(youtube, served, folder):
+    whole = make_stream(served)
+    (served / "5.ts").rename(served / "late.ts")
+    with FaultyServer(served) as server:
+
+        def bring():
+            while "/5.ts" not in server.paths():
+                time.sleep(0.01)
+            (served / "late.ts").rename(served / "5.ts")
+
+        late = threading.Thread(target=bring, daemon=True)
+        late.start()
+        youtube.says(hls=f"{server.url}/film.m3u8")
+        options = YoutubeOptions(request_pause_s=0, retry_pause_s=0.2, num_retries=3)
+        assert download_video(ID, folder, options).path.read_bytes() == whole
+        late.join(timeout=5)
+        assert server.paths().count("/5.ts") > 1
 
 
 def test_a_stream_with_two_fragments_missing_fails_and_leaves_nothing(youtube, served, folder):

@@ -9,7 +9,6 @@ from vsda.errors import Outcome
 from vsda.manifests import manifest_path, read_table
 
 _APOSTROPHES = str.maketrans("\u2019\u2018\u02bc", "'''")
-_PREFIX = re.compile(r"(ERROR: )?\[\w+\] (\S+: )?")
 _STATUS = re.compile(r"HTTP Error (\d{3})")
 
 _BY_STATUS = {
@@ -80,9 +79,7 @@ def status_in(message: str) -> int | None:
 
 
 def _of_text(message: str) -> Outcome | None:
-    # The id of a video may spell anything, so it is not looked at.
-    prefix = _PREFIX.match(message)
-    text = _plain(message[prefix.end() :] if prefix else message)
+    text = _plain(message)
     return next((known.outcome for known in known_messages() if known.text in text), None)
 
 

@@ -5,7 +5,6 @@ Imported by `vsda.fetch.youtube` when the first video is asked for.
 
 import logging
 import random
-import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,6 @@ _FORMATS = "/".join(f"bv*{codec}{_RECORDED}" for codec in ("[vcodec^=avc1]", "[v
 """H.264, else VP8 or VP9, else anything with a picture; `*`: sound in the same file is allowed."""
 
 _LONGEST_PAUSE_S = 60.0
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _SLACK_BYTES = 100  # YouTube's own count of a file is wrong by a few bytes now and then
 _STARTS_OF_TEXT = (b"<", b"{", b"#EXTM3U")
 _BUGS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError)
@@ -90,7 +88,6 @@ def _parameters(
         "cachedir": False,
         "noplaylist": True,
         "match_filter": _refuse_live,
-        "geo_bypass": False,  # it would ask again under a made-up address
         "js_runtimes": {name: {} for name in supported_js_runtimes.value},
         "format": _FORMATS,
         "format_sort": _order(options.min_short_side_px),
@@ -233,5 +230,5 @@ def _drop_fragments(youtube_id: str, folder: Path) -> None:
 
 
 def _first_line(message: str) -> str:
-    text = _COLOUR.sub("", message).removeprefix("ERROR: ").replace("\r", "\n")
-    return next((line.strip() for line in text.splitlines() if line.strip()), "")
+    lines = message.removeprefix("ERROR: ").splitlines()
+    return next((line.strip() for line in lines if line.strip()), "")

@@ -35,6 +35,7 @@ class CannedIE(YoutubeIE, plugin_name="canned"):
         place = Path(os.environ[VARIABLE])
         answer = json.loads(place.read_text())[video_id]
         num_asked = _note(place, video_id)
+        self.cache.store("canned", video_id, "as yt-dlp keeps facts about YouTube's player")
         for warning in answer.get("warnings", []):
             self.report_warning(warning)
         for page in answer.get("pages", []):
