@@ -173,3 +173,39 @@ def test_a_terminal_gets_a_drawn_table(folder, monkeypatch, capsys):
     drawn = capsys.readouterr().out
     assert "set" in drawn
     assert "─" in drawn
+
+
+class TestRemove:
+    def test_what_went_is_told_and_the_set_is_whole_without_it(self, folder):
+        assert run("remove", folder, "--sequence", "cows", "--sequence", "bear").splitlines() == [
+            "davis-train: cows, bear: removed: 5 frames in 2 sequences of 2 shards, 0 other files"
+        ]
+        assert run("verify", folder).splitlines()[1] == (
+            "davis-train: whole, 1 samples in 1 shards"
+        )
+
+    def test_removing_it_again_says_so(self, folder):
+        run("remove", folder, "--sequence", "bear")
+        told = run("remove", folder, "--sequence", "bear")
+        assert told == "davis-train: bear: removed before\n"
+
+    def test_a_dry_run_changes_nothing(self, folder):
+        told = run("remove", folder, "--sequence", "bear", "--dry-run")
+        assert "bear: would be removed: 2 frames in 1 sequences of 1 shards" in told
+        assert "6 samples" in run("verify", folder)
+
+    def test_json_holds_the_numbers(self, folder):
+        (done,) = json.loads(run("remove", folder, "--sequence", "bear", "--json"))
+        assert done == {
+            "set_name": "davis-train",
+            "names": ["bear"],
+            "already": [],
+            "sequences": ["bear"],
+            "num_frames": 2,
+            "num_shards": 1,
+            "num_files": 0,
+        }
+
+    def test_an_id_may_start_with_a_dash(self, folder):
+        with pytest.raises(ShardError, match="no set holds '-bcdefghijk'; nothing is removed"):
+            run("remove", folder, "--video=-bcdefghijk")

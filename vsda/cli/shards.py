@@ -1,4 +1,4 @@
-"""`vsda shards`: list, verify, count and show sets of shards."""
+"""`vsda shards`: list, verify, count and show sets of shards; take videos out of them."""
 
 import os
 from dataclasses import asdict
@@ -11,6 +11,7 @@ from vsda.cli.table import Column, print_json, print_table
 from vsda.errors import ExitCode, UsageError, VsdaError
 
 if TYPE_CHECKING:
+    from vsda.acquire.withdraw_videos import Withdrawal
     from vsda.shards.index import ShardIndex, ShardSet
     from vsda.shards.stats import SetSummary
     from vsda.shards.verify import Verdict
@@ -119,6 +120,56 @@ def show_sets(
         contact_sheet(shard_set, samples, columns).save(data, format="PNG")
         write_atomic(path, data.getvalue())
         typer.echo(path)
+
+
+@shards_app.command("remove")
+def remove_from_sets(
+    place: Annotated[
+        str, typer.Argument(metavar="PLACE", help="Folder or URL of shards, or FOLDER/SET.")
+    ],
+    video: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="YouTube id; may be given several times. Write --video=ID for one that starts "
+            "with a dash."
+        ),
+    ] = None,
+    sequence: Annotated[
+        list[str] | None,
+        typer.Option(help="Name of a sequence, such as bear; may be given several times."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be removed, change nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Take videos or sequences out of sets, and everything that is kept of them.
+
+    The frames of a video go from its shards, and so do its original beside the set and what a fetch
+    left unfinished; its row becomes 'withdrawn', so that no fetch asks for it again. Run the
+    command again when it was interrupted. Exit status 1 when no set has what is named.
+
+    Example: vsda shards remove data/shards --video FcmfoPqPxB8
+    """
+    from vsda.acquire.withdraw import withdraw
+
+    done = withdraw(place, videos=video or [], sequences=sequence or [], dry_run=dry_run)
+    if as_json:
+        print_json([asdict(one) for one in done])
+        return
+    for one in done:
+        _print_withdrawal(one, "would be removed" if dry_run else "removed")
+
+
+def _print_withdrawal(done: "Withdrawal", verb: str) -> None:
+    if done.names:
+        typer.echo(
+            f"{done.set_name}: {', '.join(done.names)}: {verb}: {done.num_frames:,} frames in "
+            f"{len(done.sequences)} sequences of {done.num_shards} shards, {done.num_files} other "
+            "files"
+        )
+    if done.already:
+        typer.echo(f"{done.set_name}: {', '.join(done.already)}: removed before")
 
 
 def _given(places: list[str] | None) -> list[str]:

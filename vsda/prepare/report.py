@@ -12,7 +12,7 @@ from vsda.shards.index import ShardIndex
 from vsda.storage import Place, exists, read_bytes
 from vsda.taxonomy import BACKGROUND_ID, IGNORE_INDEX, class_names
 
-_NO_FAILURES = (Outcome.OK, Outcome.LEFT_OUT)
+_NO_FAILURES = (Outcome.OK, Outcome.LEFT_OUT, Outcome.WITHDRAWN)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,122 @@
+"""A shard without some of its sequences; the bytes of the other samples stay as they are."""
+
+import hashlib
+import itertools
+import tarfile
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+
+from vsda.errors import ShardError
+from vsda.sample import FrameFacts
+from vsda.shards.idx import make_idx, split_member
+from vsda.shards.index import ShardInfo, ShardSet
+from vsda.shards.names import idx_place
+from vsda.shards.read import decode_mask
+from vsda.shards.tars import whole_tar
+from vsda.shards.write import boxed_classes, class_pixels
+from vsda.storage import Place, atomic_file, sha256_file, write_atomic
+
+
+def cut_sequences(
+    shard_set: ShardSet, info: ShardInfo, names: Collection[str], target: Place
+) -> ShardInfo | None:
+    """Write a shard without the sequences `names` at `target`; return what it holds then.
+
+    The tar is what `write_shard` makes of the samples that stay. Where none stays, nothing is
+    written and None is returned.
+
+    Args:
+        shard_set: The set of the shard.
+        info: The shard.
+        names: Sequences that it may hold.
+        target: Path or URL of the new tar; its `.idx` is written beside it.
+
+    Raises:
+        ShardError: The tar is not the one that the index lists.
+    """
+    left = tuple(row for row in info.sequences if row.name not in names)
+    if not left and info.sequences:
+        return None
+    with whole_tar(shard_set, info) as source, atomic_file(target) as file:
+        pieces = list(_pieces(source, shard_set.place(info.url)))
+        gone = [piece for piece in pieces if piece.facts.sequence in names]
+        for piece in pieces:
+            if piece.facts.sequence not in names:
+                source.seek(piece.start)
+                file.write(source.read(piece.end - piece.start))
+        _end_tar(file)
+        file.flush()
+        part = Path(file.name)
+        idx, sha256, size_bytes = make_idx(part), sha256_file(part), part.stat().st_size
+    write_atomic(idx_place(target), idx)
+    return replace(
+        info,
+        nsamples=info.nsamples - len(gone),
+        filesize=size_bytes,
+        sha256=sha256,
+        idx_sha256=hashlib.sha256(idx).hexdigest(),
+        class_pixels=_less(info.class_pixels, [piece.pixels for piece in gone]),
+        class_frames=_less(info.class_frames, [piece.frames for piece in gone]),
+        sequences=left,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """One sample in a tar: its bytes, headers included, and what it adds to the counts."""
+
+    start: int
+    end: int
+    facts: FrameFacts
+    seg: bytes | None
+
+    @property
+    def pixels(self) -> dict[int, int]:
+        return class_pixels(None if self.seg is None else decode_mask(self.seg))
+
+    @property
+    def frames(self) -> dict[int, int]:
+        return dict.fromkeys(self.pixels.keys() | boxed_classes(self.facts), 1)
+
+
+def _pieces(source: IO[bytes], place: str) -> Iterator[_Piece]:
+    with tarfile.open(fileobj=source, mode="r:") as archive:
+        by_key = itertools.groupby(archive, lambda member: split_member(member.name)[0])
+        for key, members in by_key:
+            found = {split_member(member.name)[1]: member for member in members}
+            fields = {name: _content(archive, found[name]) for name in found if name != "jpg"}
+            if "json" not in fields:
+                raise ShardError(f"{place}: {key} has no json")
+            ends = [_padded(member.offset_data + member.size) for member in found.values()]
+            yield _Piece(
+                start=min(member.offset for member in found.values()),
+                end=max(ends),
+                facts=FrameFacts.from_json(fields["json"]),
+                seg=fields.get("seg.png"),
+            )
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    content = archive.extractfile(member)
+    return b"" if content is None else content.read()
+
+
+def _padded(size_bytes: int) -> int:
+    return -(-size_bytes // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+
+
+def _end_tar(file: IO[bytes]) -> None:
+    """Write the two empty blocks that end a tar, and fill its last record."""
+    file.write(bytes(2 * tarfile.BLOCKSIZE))
+    file.write(bytes(-file.tell() % tarfile.RECORDSIZE))
+
+
+def _less(counts: Mapping[int, int], taken: list[dict[int, int]]) -> dict[int, int]:
+    """Return `counts` without what the samples that are gone had added to them."""
+    left = Counter(dict(counts))
+    for one in taken:
+        left.subtract(one)
+    return {coco_id: count for coco_id, count in sorted(left.items()) if count > 0}
