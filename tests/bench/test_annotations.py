@@ -1,7 +1,6 @@
 import json
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from vsda.bench.annotations import measure, write_table
@@ -34,14 +33,12 @@ def test_every_reader_reads_all_rows_that_it_is_given():
 
 
 def test_the_command_prints_a_table_or_json():
-    app = typer.Typer()
-    app.add_typer(bench_app, name="bench")
-    command = ["bench", "annotations", "--rows", "2000"]
-    table = CliRunner().invoke(app, command)
+    command = ["annotations", "--rows", "2000"]
+    table = CliRunner().invoke(bench_app, command)
     assert table.exit_code == 0
     head, ours, *_, note = table.stdout.splitlines()
     assert head.split() == ["reader", "seconds", "million", "rows/s", "peak", "MB", "gives"]
     assert ours.startswith("vsda")
     assert note == "* measured on a tenth of the rows, times ten"
-    rows = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
+    rows = json.loads(CliRunner().invoke(bench_app, [*command, "--json"]).stdout)
     assert [row["reader"] for row in rows] == ["vsda", "numpy.loadtxt", "csv.DictReader"]

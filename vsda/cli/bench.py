@@ -46,3 +46,37 @@ def bench_annotations(
     print_table([Column("reader"), *numbers, Column("gives")], cells)
     if any(result.is_scaled for result in results):
         typer.echo("* measured on a tenth of the rows, times ten")
+
+
+@bench_app.command("decode")
+def bench_decode(
+    seconds: Annotated[
+        float, typer.Option(min=0.1, help="Length of the made-up video, at 30 frames a second.")
+    ] = 10.0,
+    width: Annotated[int, typer.Option(min=16, help="Its width in pixels.")] = 1280,
+    height: Annotated[int, typer.Option(min=16, help="Its height in pixels.")] = 720,
+    as_json: Json = False,
+) -> None:
+    """Decode a made-up H.264 video with each decoder of this machine: speed and peak memory.
+
+    Example: vsda bench decode --seconds 5
+    """
+    from vsda.bench.decode import measure
+
+    result = measure(seconds, (width, height))
+    if as_json:
+        print_json(asdict(result))
+        return
+    cells = [
+        [
+            row.name,
+            "-" if row.frames_per_s is None else f"{row.frames_per_s:.0f}",
+            "-" if row.share_of_fastest is None else f"{row.share_of_fastest:.0%}",
+            "-" if row.peak_mib is None else str(row.peak_mib),
+            row.note,
+        ]
+        for row in result.rows
+    ]
+    numbers = [Column(name, is_number=True) for name in ("frames/s", "of fastest", "peak MiB")]
+    print_table([Column("decoder"), *numbers, Column("note")], cells)
+    typer.echo(f"{result.num_frames} frames of {result.width_px}x{result.height_px} pixels")
