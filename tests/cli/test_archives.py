@@ -9,7 +9,6 @@ from typer.testing import CliRunner
 from tests.fetch.archives import make_zip, tree, zip_folder
 from tests.fetch.servers import FaultyServer
 from vsda.cli.archives import coco, davis, fbms, voc
-from vsda.cli.prepare import prepare_app
 from vsda.errors import UnknownNameError
 from vsda.fetch.http_errors import DiskFullError
 from vsda.shards.index import open_set
@@ -140,19 +139,27 @@ def test_every_option_has_a_help_text():
         assert all(option.help for option in options)
 
 
-def test_real_frames_go_from_a_server_to_shards(data, tmp_path, real_samples):
+def test_real_frames_go_from_a_server_to_shards(vsda, tmp_path, real_samples):
     """The archive has the layout of DAVIS-2017-trainval-480p.zip and breaks twice on its way."""
     name = "DAVIS-2017-trainval-480p.zip"
     zip_folder(tmp_path / "server" / name, real_samples / "davis", "DAVIS")
     with FaultyServer(tmp_path / "server", cut_after_bytes=4_000_000, num_cuts=2) as server:
-        refused = run("davis", "--mirror", server.url, code=1)
+        refused = vsda("fetch", "davis", "--mirror", server.url, code=1)
         assert "expected 832766765" in refused.stderr
-        result = run("davis", "--mirror", server.url, "--unchecked")
-    assert result.stdout.startswith(f"davis: {name}: ")
+        fetched = vsda("fetch", "davis", "--mirror", server.url, "--unchecked")
+    assert fetched.stdout.startswith(f"davis: {name}: ")
+    assert "again in " in fetched.stderr
+    assert "HTTP Request" not in fetched.stderr
+    got = tree(tmp_path / "data" / "davis")
     expected = tree(real_samples / "davis")
-    got = tree(data / "davis")
     assert {place: got[place] for place in got if not place.startswith(".")} == expected
-    prepared = CliRunner().invoke(prepare_app, ["davis", "--workers", "1"])
-    assert prepared.exit_code == 0, prepared.output
-    for split, num_frames in (("train", 107), ("val", 112)):
-        assert open_set(str(data / "shards" / f"davis-{split}")).index.num_samples == num_frames
+    vsda("prepare", "davis", "--workers", "1", "--split", "val")
+    assert open_set(str(tmp_path / "data" / "shards" / "davis-val")).index.num_samples == 112
+
+
+def test_a_usage_error_of_the_command_has_exit_code_2(vsda):
+    process = vsda("fetch", "davis", "--only", "imges", code=2)
+    assert process.stderr == (
+        "vsda: unknown part of davis 'imges'. Did you mean 'images'? Known: annotations, images, "
+        "semantics, unsupervised.\n"
+    )

@@ -157,9 +157,11 @@ def _found(source: Source, options: FetchOptions) -> ArchiveReport | None:
     if source.into is None:
         return _found_file(source, options)
     marker = read_marker(options.root, source.file)
-    if marker is None or marker.missing(options.root):
+    if marker is None:
         return None
-    changed = marker.changed(options.root, verify=options.verify)
+    gone, changed = marker.compare(options.root, verify=options.verify)
+    if gone:
+        return None
     message = (
         f"{len(changed)} files are not as the archive had them any more: {first_names(changed)}; "
         "delete them and run again"

@@ -1,5 +1,7 @@
 """What an unpacked archive has left in a dataset's folder, written when all of it is there."""
 
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,18 +38,26 @@ class Marker:
         """The size of all files."""
         return sum(file.size_bytes for file in self.files.values())
 
-    def missing(self, root: Path) -> list[str]:
-        """Return the files that are not there any more."""
-        return [name for name in self.files if not (root / name).is_file()]
+    def compare(self, root: Path, *, verify: bool) -> tuple[list[str], list[str]]:
+        """Return the files that are gone and those of another size; with `verify`, other bytes."""
+        gone: list[str] = []
+        changed: list[str] = []
+        for name, file in self.files.items():
+            size_bytes = _size_bytes(f"{root}/{name}")
+            if size_bytes is None:
+                gone.append(name)
+            elif size_bytes != file.size_bytes or (verify and facts_of(root / name) != file):
+                changed.append(name)
+        return gone, changed
 
-    def changed(self, root: Path, *, verify: bool) -> list[str]:
-        """Return the files that have another size now; with `verify`, other bytes."""
-        names = [name for name in self.files if (root / name).is_file()]
-        if verify:
-            return [name for name in names if facts_of(root / name) != self.files[name]]
-        return [
-            name for name in names if (root / name).stat().st_size != self.files[name].size_bytes
-        ]
+
+def _size_bytes(path: str) -> int | None:
+    """Return the size of a file, None where there is none; COCO has 118,287 to ask for."""
+    try:
+        found = os.stat(path)  # noqa: PTH116  several times as quick as a Path
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 _MARKER = TypeAdapter(Marker)
