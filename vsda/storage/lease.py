@@ -16,7 +16,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,10 +35,6 @@ _SETTLE_S = 1.0
 """Of two that take over one lease, the later wins; so long the earlier waits for a later one."""
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
 def _machine() -> str:
     """Return what no two machines or containers share, as far as this one can tell."""
     boot = Path("/proc/sys/kernel/random/boot_id")
@@ -53,11 +49,22 @@ def _machine() -> str:
 class Holder:
     """Who holds a lease; `machine` tells containers of one host name apart."""
 
-    host: str = field(default_factory=socket.gethostname)
-    machine: str = field(default_factory=_machine)
-    pid: int = field(default_factory=os.getpid)
-    since: str = field(default_factory=_now)
-    token: str = field(default_factory=lambda: secrets.token_hex(16))
+    host: str
+    machine: str
+    pid: int
+    since: str
+    token: str
+
+    @classmethod
+    def this_process(cls) -> "Holder":
+        """Return a holder that no other is equal to."""
+        return cls(
+            host=socket.gethostname(),
+            machine=_machine(),
+            pid=os.getpid(),
+            since=datetime.now(UTC).isoformat(timespec="seconds"),
+            token=secrets.token_hex(16),
+        )
 
     def to_json(self) -> bytes:
         """Return the content of the lease."""
@@ -121,7 +128,7 @@ def leased(url: str) -> Iterator[Lease]:
     Raises:
         VsdaError: Another process holds it, or the server cannot be reached.
     """
-    holder = Holder()
+    holder = Holder.this_process()
     _acquire(url, holder)
     lease = Lease(url, holder)
     try:
