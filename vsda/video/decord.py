@@ -61,7 +61,8 @@ def read_with_decord(
 
     Raises:
         ItemError: UNDECODABLE where decord fails, counts other frames than there are, or gives
-            another first frame than PyAV; it names the time.
+            another first frame than PyAV. As decord decodes ahead, the named time may be earlier
+            than the damage.
     """
     wanted = {int(facts.pts[index]): index for index in indices}
     for clip in cut_clips(path, facts, indices):
@@ -120,7 +121,7 @@ def _check_first(path: Path, facts: VideoFacts, clip: Clip, rgb: Rgb) -> None:
 def _failure(path: Path, facts: VideoFacts, pts: int, reason: str) -> ItemError:
     return ItemError(
         Outcome.UNDECODABLE,
-        f"{path}: decord cannot decode the frame at {time_s(facts, pts)}: {reason}",
+        f"{path}: decord cannot decode the frame at {time_s(facts, pts)} or those after: {reason}",
     )
 
 
