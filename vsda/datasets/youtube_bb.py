@@ -189,9 +189,9 @@ def youtube_id_of(sequence: str) -> str:
 
 def _annotations(table: Table) -> Annotations:
     columns, tally = table.columns, table.tally
-    video = columns["video"].astype(np.int64)
+    video = columns["video"]
     track = columns["coco_id"].astype(np.int64) * _MAX_OBJECTS + columns["object_id"]
-    segments = find_segments(video, track, columns["time_ms"].astype(np.int64))
+    segments = find_segments(video, track, columns["time_ms"])
     spans = merge(segments)
     starts = np.arange(len(table.youtube_ids) + 1)
     return Annotations(

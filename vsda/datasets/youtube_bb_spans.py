@@ -1,11 +1,12 @@
 """Segments of tracked objects, and the spans of a video that they cover, over millions of rows."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+Ints = NDArray[np.signedinteger[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,12 @@ def find_segments(video: Ints, track: Ints, time_ms: Ints) -> Intervals:
         time_ms: (N,) time of each row.
     """
     order = np.lexsort((time_ms, track, video))
-    video, track, time_ms = video[order], track[order], time_ms[order]
-    first = np.flatnonzero(_is_new(video) | _is_new(track))
+    first = np.flatnonzero(_is_new(video[order]) | _is_new(track[order]))
     last = np.append(first[1:], len(video)) - 1
-    return Intervals(video[first], time_ms[first], time_ms[last])
+    firsts, lasts = order[first], order[last]
+    return Intervals(
+        *(ints.astype(np.int64) for ints in (video[firsts], time_ms[firsts], time_ms[lasts]))
+    )
 
 
 def merge(intervals: Intervals) -> Intervals:

@@ -36,6 +36,7 @@ _BLOCK_BYTES = 1 << 18
 _GZIP_MAGIC = b"\x1f\x8b"
 _NUM_CLASSIFICATION_COLUMNS = 5
 _HEAD_ROWS = 100
+_FIRST_ROWS = 1 << 14
 _HASHED = ("time_ms", "coco_id", "object_id", "presence", "box")
 NUM_LINES_KEPT = 5
 """Of each kind of bad row, the lines of so many are told."""
@@ -131,7 +132,8 @@ class _Collector:
         self._coco_ids = _coco_table()
         self._is_chosen = np.isin(np.arange(256), classes.ids)
         self._numbers: dict[bytes, int] = {}
-        self._parts: dict[str, list[NDArray[np.generic]]] = {}
+        self._columns: Columns = {}
+        self._num_rows = 0
 
     def add(self, block: Block) -> None:
         """Count a block's rows and keep those of the chosen classes."""
@@ -154,19 +156,30 @@ class _Collector:
             "line": block.lines[is_chosen],
         }
         for name, values in columns.items():
-            self._parts.setdefault(name, []).append(values)
+            self._append(name, values)
+        self._num_rows += len(rows)
 
     def table(self) -> Table:
         """Return the rows in order; those that repeat or contradict another are taken out."""
-        columns: Columns = {}
-        for name in list(self._parts):
-            columns[name] = np.concatenate(self._parts.pop(name))  # one column at a time
+        columns = {name: column[: self._num_rows] for name, column in self._columns.items()}
         ids, columns["video"] = self._sorted_videos(columns["video"])
         order = np.lexsort([columns[name] for name in ("object_id", "coco_id", "time_ms", "video")])
         for name in list(columns):
             columns[name] = columns[name][order]
+            del self._columns[name]  # one column at a time is in memory twice
         _drop_doubles(columns, self.tally)
         return _without_empty_videos(ids, columns, self.tally)
+
+    def _append(self, name: str, values: NDArray[Any]) -> None:
+        """Put rows at the end of a column; to grow, it is moved by the system, not copied."""
+        column = self._columns.setdefault(
+            name, np.empty((_FIRST_ROWS, *values.shape[1:]), values.dtype)
+        )
+        end = self._num_rows + len(values)
+        if end > len(column):
+            num_rows = max(end, len(column) * 5 // 4)
+            column.resize((num_rows, *values.shape[1:]), refcheck=False)
+        column[self._num_rows : end] = values
 
     def _videos(self, ids: NDArray[np.bytes_]) -> NDArray[np.int32]:
         """Return the number of each row's video; a video's rows are mostly neighbours."""
