@@ -42,3 +42,11 @@ def test_the_command_prints_a_table_or_json():
     assert note == "* measured on a tenth of the rows, times ten"
     rows = json.loads(CliRunner().invoke(bench_app, [*command, "--json"]).stdout)
     assert [row["reader"] for row in rows] == ["vsda", "numpy.loadtxt", "csv.DictReader"]
+
+
+@pytest.mark.slow
+def test_the_whole_table_is_listed_in_half_a_minute_and_a_gigabyte():
+    ours = measure()[0]
+    assert ours.num_rows == 5_600_000
+    assert ours.seconds < 30
+    assert ours.peak_mb < 1000

@@ -1,12 +1,13 @@
 """Rows of YouTube-BoundingBoxes' detection tables in blocks, each row sound or bad for one reason.
 
 A row is `youtube_id, timestamp_ms, class_id, class_name, object_id, object_presence, xmin, xmax,
-ymin, ymax`. numpy parses a block at once; one that it refuses is parsed row by row. Both end in
-the same checks.
+ymin, ymax`. numpy parses a block at once; where it refuses, it gets the plain rows and Python the
+others. Both end in the same checks.
 """
 
 import csv
 import io
+import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,6 +31,10 @@ _ID_CHARS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 _ID_LENGTH = 11
 _PLAIN = f"{_ID_CHARS},. \n".encode()
 """The characters of a block that numpy may parse; others need rules that Python's csv knows."""
+_PLAIN_ROW = re.compile(
+    rb"[A-Za-z0-9_-]+(,\d{1,18}){2},[a-z ]+,\d{1,18},[a-z]+(,-?\d+(\.\d*)?(e-?\d{1,3})?){4}"
+)
+"""A row that numpy and Python read alike, whatever else may be wrong with it."""
 _MAX_INTEGER = 2**31 - 1
 
 RAW = np.dtype(
@@ -67,7 +72,7 @@ _SOUND = -1
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some rows of a file, in its order.
+    """Some rows of a file, mostly in its order.
 
     Attributes:
         rows: (N,) `RAW`, the sound rows; their boxes are clipped to the frame.
@@ -114,9 +119,7 @@ def _parse_at_once(data: bytes) -> Raw | None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", DeprecationWarning)  # a fraction where an integer belongs
         try:
-            rows = np.loadtxt(
-                io.StringIO(data.decode()), dtype=RAW, delimiter=",", comments=None, ndmin=1
-            )
+            rows = _load(data)
         except (ValueError, DeprecationWarning):
             return None
     return rows if len(rows) == data.count(b"\n") + (not data.endswith(b"\n")) else None
@@ -125,17 +128,31 @@ def _parse_at_once(data: bytes) -> Raw | None:
 def _parse_one_by_one(
     data: bytes, first_line: int
 ) -> tuple[Raw, NDArray[np.int32], list[tuple[int, BadRow]]]:
-    rows, lines, bad = [], [], []
-    for line, text in enumerate(data.decode("latin-1").split("\n"), start=first_line):
-        if not text.strip():
-            continue
-        row = _parse(text)
-        if isinstance(row, BadRow):
-            bad.append((line, row))
-        else:
-            rows.append(row)
+    """Return the rows in `data` with their lines, and what is wrong with the others."""
+    plain: list[bytes] = []
+    lines, odd_lines, odd, bad = [], [], [], []
+    for line, text in enumerate(data.split(b"\n"), start=first_line):
+        if _PLAIN_ROW.fullmatch(text):
+            plain.append(text)
             lines.append(line)
-    return np.array(rows, dtype=RAW), np.array(lines, dtype=np.int32), bad
+        elif text.strip():
+            row = _parse(text.decode("latin-1"))
+            if isinstance(row, BadRow):
+                bad.append((line, row))
+            else:
+                odd.append(row)
+                odd_lines.append(line)
+    rows = _load(b"\n".join(plain)) if plain else np.empty(0, dtype=RAW)
+    return (
+        np.concatenate([rows, np.array(odd, dtype=RAW)]),
+        np.array(lines + odd_lines, dtype=np.int32),
+        bad,
+    )
+
+
+def _load(data: bytes) -> Raw:
+    text = io.StringIO(data.decode())
+    return np.loadtxt(text, dtype=RAW, delimiter=",", comments=None, ndmin=1)
 
 
 def _parse(text: str) -> tuple[object, ...] | BadRow:
