@@ -115,23 +115,38 @@ def test_a_lease_is_taken_over_two_minutes_after_its_last_sign_of_life(
             pytest.fail("two writers at once")
 
 
-def test_of_two_that_take_over_one_lease_one_goes_on(memory):  # noqa: F811
-    lock = f"{memory}/.set.lock"
+def test_of_two_that_take_over_one_lease_at_once_one_goes_on(lock, monkeypatch):
+    both_saw_it, real_look = threading.Barrier(2), lease._refuse_if_alive
+
+    def look(url):
+        real_look(url)
+        both_saw_it.wait()
+
+    monkeypatch.setattr(lease, "_refuse_if_alive", look)
+    monkeypatch.setattr(lease, "STALE_S", -1)
     write_atomic(lock, foreign().to_json())
-    age(lock, 1000)
-    start, end = threading.Barrier(2), threading.Event()
+    refused = threading.Event()
 
     def enter(_):
-        start.wait()
         try:
             with exclusive(lock):
-                return end.wait(2)
+                return refused.wait(20)
         except VsdaError:
-            end.set()
-            return None
+            refused.set()
+            return False
 
     with ThreadPoolExecutor(2) as pool:
-        assert sorted(pool.map(enter, range(2)), key=str) == [None, True]
+        assert sorted(pool.map(enter, range(2))) == [False, True]
+
+
+def test_a_lease_made_after_the_look_for_one_is_not_overwritten(lock, monkeypatch):
+    looks = iter([False])
+    monkeypatch.setattr(lease, "exists", lambda url: next(looks, True))
+    other = foreign().to_json()
+    write_atomic(lock, other)
+    with pytest.raises(VsdaError, match="process 7 on far since noon"), exclusive(lock):
+        pytest.fail("two writers at once")
+    assert read_bytes(lock) == other
 
 
 _DIE = """

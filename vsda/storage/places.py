@@ -44,7 +44,9 @@ def join(folder: Place, name: str) -> str:
 def filesystem_of(place: Place) -> tuple[Any, str]:
     """Return the fsspec file system of a path or URL and the path inside it.
 
-    It keeps no listings: what another process has written since would be missing in them.
+    It keeps no listings: what another process has written since would be missing in them. Threads
+    may share it. A forked process gets one of its own here, with its own connections, but must not
+    use what its parent made with the parent's, such as an open file.
     """
     try:
         return cast("tuple[Any, str]", url_to_fs(str(place), use_listings_cache=False))

@@ -4,6 +4,9 @@ On this machine a file is written beside its name, flushed to disk, then renamed
 made in a temporary file of this machine (`TMPDIR` says where) and sent when it is complete: an
 object store shows an object only when it has all of it; elsewhere it is sent under another name and
 then renamed. Two processes that write one file both leave it whole: the later one wins.
+
+An upload that is killed leaves nothing that a reader could see. S3 keeps, and bills, the pieces of
+it until a lifecycle rule of the bucket (AbortIncompleteMultipartUpload) deletes them.
 """
 
 import errno
