@@ -1,4 +1,4 @@
-"""A small YouTube-BoundingBoxes for tests: rows, and a mirror of videos that show their frame number.
+"""A small YouTube-BoundingBoxes: rows, and a mirror of videos that show their frame numbers.
 
 A frame is 16 bars of 8 px; bar k is white where bit k of `video * 256 + frame` is set.
 """

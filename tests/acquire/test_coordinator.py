@@ -96,6 +96,7 @@ def begin(tmp_path):
                 jpeg_quality=90,
                 seed=0,
                 videos_per_shard=2,
+                decoder="decord",
             ),
             source=Source(),
             manners=Manners(**defaults | manners),

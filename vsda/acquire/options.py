@@ -23,6 +23,8 @@ class Content:
         jpeg_quality: Of Pillow, 1 to 95.
         seed: Decides the order of the videos, and so which ones a `limit` takes.
         videos_per_shard: Videos of one tar.
+        decoder: `decord`, with PyAV for what decord cannot read right, or `pyav` for all. Both
+            give the same frames of a sound file; of a damaged one decord may give wrong pixels.
     """
 
     classes: str
@@ -31,6 +33,7 @@ class Content:
     jpeg_quality: int
     seed: int
     videos_per_shard: int
+    decoder: Literal["decord", "pyav"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,6 +145,7 @@ def decisive_settings(
     return {
         "annotations_sha256": annotations_sha256,
         "classes": list(class_names),
+        "decoder": content.decoder,
         "fps": FRAMES_PER_S,
         "jpeg_quality": content.jpeg_quality,
         "seed": content.seed,

@@ -91,7 +91,7 @@ def write_piece(job: PieceJob) -> Piece:
         split=job.split,
         content=job.content,
         facts=facts,
-        backend=job.backend or choose_backend(facts, job.path),
+        backend=job.backend or _backend(facts, job),
     )
     samples = clip_samples(clip)
     first = next(samples, None)
@@ -99,6 +99,10 @@ def write_piece(job: PieceJob) -> Piece:
         raise ItemError(Outcome.TOO_SHORT, "the video shows no frame in the time that is annotated")
     shard = write_shard(job.target, chain([first], samples))
     return Piece(shard=shard, facts=_told(clip))
+
+
+def _backend(facts: VideoFacts, job: PieceJob) -> str:
+    return _OTHER_DECODER if job.content.decoder == "pyav" else choose_backend(facts, job.path)
 
 
 def _check_length(facts: VideoFacts, announced_ms: float | None) -> None:

@@ -88,6 +88,13 @@ def ytbb(
     videos_per_shard: Annotated[
         int | None, typer.Option(help="Videos of one tar.", show_default="16")
     ] = None,
+    decoder: Annotated[
+        str | None,
+        typer.Option(
+            help="decord (and PyAV for what decord cannot read right), or pyav.",
+            show_default="decord",
+        ),
+    ] = None,
     keep_videos: Annotated[
         bool,
         typer.Option(
@@ -156,6 +163,15 @@ def ytbb(
         Path | None,
         typer.Option(help="Local folder for videos on their way.", show_default="beside the set"),
     ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change any setting of pipelines/fetch/ytbb.toml, such as attempts=5; may be "
+            "repeated.",
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a set that was made with other settings.")
     ] = False,
@@ -185,10 +201,12 @@ def ytbb(
             "jpeg_quality": jpeg_quality,
             "seed": seed,
             "videos_per_shard": videos_per_shard,
+            "decoder": decoder,
             "videos_per_hour": per_hour if per_hour is not None or mirror is None else 0.0,
             "pause_s": None if pause_min is None else pause_min * 60,
             "max_pauses": max_pauses,
-        }
+        },
+        settings or [],
     )
     data = Path(os.environ.get("VSDA_DATA", "data"))
     place = out or str(data / "shards")
@@ -234,12 +252,12 @@ def _preflight(out: str, cookies: Path | None) -> None:
             sys.stderr.write(f"{check.state}: {check.name}: {check.found}; {check.mend}\n")
 
 
-def _recipe(given: Mapping[str, Any]) -> "FetchRecipe":
+def _recipe(given: Mapping[str, Any], settings: list[str]) -> "FetchRecipe":
     from vsda.recipes.fetch import FetchRecipe
     from vsda.recipes.load import find_recipe, load_recipe
 
     stated = [f"{name}={_toml(value)}" for name, value in given.items() if value is not None]
-    return load_recipe(FetchRecipe, find_recipe("fetch", "ytbb"), stated)
+    return load_recipe(FetchRecipe, find_recipe("fetch", "ytbb"), [*settings, *stated])
 
 
 def _toml(value: object) -> str:

@@ -34,10 +34,10 @@ POLICIES = {
     Outcome.NO_FORMAT: Policy.LATER,
     Outcome.UNAVAILABLE: Policy.LATER,
     Outcome.UNKNOWN_REPLY: Policy.LATER,
+    Outcome.NOT_A_VIDEO: Policy.LATER,  # a page of some proxy on the way looks the same
     Outcome.NETWORK: Policy.NOW,
     Outcome.THROTTLED: Policy.PAUSE,
     Outcome.BOT_CHECK: Policy.STOP,
-    Outcome.NOT_A_VIDEO: Policy.NEVER,
     Outcome.TOO_SHORT: Policy.NEVER,
     Outcome.UNDECODABLE: Policy.NEVER,
     Outcome.HUNG: Policy.NEVER,

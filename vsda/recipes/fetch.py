@@ -26,6 +26,8 @@ class FetchRecipe(Settings):
     seed: int
     """Decides the order of the videos, and so which ones a limit takes."""
     videos_per_shard: Annotated[int, Field(ge=1)]
+    decoder: Literal["decord", "pyav"]
+    """decord, with PyAV for what decord cannot read right, or PyAV for all."""
     videos_per_hour: Annotated[float, Field(ge=0)]
     """Over all workers; 0 for no limit. A mirror has none unless the command line sets one."""
     attempts: Annotated[int, Field(ge=1)]
@@ -53,6 +55,7 @@ class FetchRecipe(Settings):
             jpeg_quality=self.jpeg_quality,
             seed=self.seed,
             videos_per_shard=self.videos_per_shard,
+            decoder=self.decoder,
         )
 
     def manners(self) -> Manners:
