@@ -9,6 +9,8 @@ import pytest
 
 from tests.s3 import denying_server, other_s3, s3, s3_environment  # noqa: F401  fixtures
 
+pytest_plugins = ["tests.ray_cluster"]
+
 ROOT = Path(__file__).resolve().parent.parent
 REAL_SAMPLES = ROOT.parent / "shared" / "data"
 

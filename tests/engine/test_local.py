@@ -1,12 +1,15 @@
 import gc
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.engine.work import (
+    ROOT,
     all_gone,
     die_at_two,
     end_as_told,
@@ -233,6 +236,28 @@ def test_nothing_outlives_a_parent_killed_together_with_its_group_and_its_worker
     os.killpg(parent.pid, signal.SIGKILL)
     parent.wait()
     assert all_gone([worker, child])
+
+
+def test_no_task_begins_before_the_guard_is_out_of_the_parents_group(tmp_path):
+    script = tmp_path / "slow_for_the_guard.py"
+    script.write_text(
+        "import multiprocessing, sys, time\n"
+        "from tests.engine.work import *\n"
+        "from vsda.engine.local import LocalEngine\n"
+        "if multiprocessing.current_process().name == 'ForkServerProcess-1': time.sleep(2)\n"
+        "if __name__ == '__main__':\n"
+        "    engine = LocalEngine(start_a_child_and_sleep, 1)\n"
+        "    engine.submit(sys.argv[1]); engine.wait(60)\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, script, tmp_path / "pids"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        start_new_session=True,
+    )
+    pids = pids_in(tmp_path / "pids")
+    os.killpg(parent.pid, signal.SIGKILL)
+    parent.wait()
+    assert all_gone(pids)
 
 
 def test_nothing_outlives_a_parent_that_ends_without_closing(tmp_path):

@@ -147,3 +147,18 @@ def start_python(call, *arguments, **options):
         "from vsda.engine.local import *\nfrom vsda.engine.run import *\n" + call
     )
     return subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)], cwd=ROOT, **options)
+
+
+def where(_):
+    """Return the folder and process that a task runs in, and that of the process's parent."""
+    return str(Path.cwd()), os.getpid(), os.getppid()
+
+
+def slow_square(number):
+    time.sleep(0.3)
+    return number * number
+
+
+def tell_begin_and_sleep(path):
+    write_whole(path, "begun")
+    time.sleep(60)

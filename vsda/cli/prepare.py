@@ -67,7 +67,23 @@ ShardMb = Annotated[
 Workers = Annotated[
     int | None,
     typer.Option(
-        help="Processes; their number changes nothing in the files.", show_default="one per core"
+        help="Tasks at a time; their number changes nothing in the files.",
+        show_default="one per core",
+    ),
+]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        help="local: processes of this machine. ray: a Ray cluster, whose machines share ROOT, and "
+        "OUT unless that is a URL.",
+        show_default="local",
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="With --engine ray: HOST:PORT of the cluster's head, or auto on one of its machines.",
+        show_default="Ray on this machine alone",
     ),
 ]
 DryRun = Annotated[
@@ -103,6 +119,8 @@ def davis(
     out: Out = None,
     shard_mb: ShardMb = None,
     workers: Workers = None,
+    engine: Engine = None,
+    address: Address = None,
     dry_run: DryRun = False,
     overwrite: Overwrite = False,
     json: Json = False,
@@ -124,6 +142,8 @@ def davis(
         "out": out,
         "shard_mb": shard_mb,
         "num_workers": workers,
+        "engine": engine,
+        "address": address,
         "overwrite": overwrite,
     }
     _run("davis", resolve_options("davis", given), dry_run=dry_run, as_json=json)
@@ -147,6 +167,8 @@ def coco(
     out: Out = None,
     shard_mb: ShardMb = None,
     workers: Workers = None,
+    engine: Engine = None,
+    address: Address = None,
     dry_run: DryRun = False,
     overwrite: Overwrite = False,
     json: Json = False,
@@ -167,6 +189,8 @@ def coco(
         "out": out,
         "shard_mb": shard_mb,
         "num_workers": workers,
+        "engine": engine,
+        "address": address,
         "overwrite": overwrite,
     }
     _run("coco", resolve_options("coco", given), dry_run=dry_run, as_json=json)

@@ -27,9 +27,14 @@ class Guard:
         self._process = context.Process(target=_keep_watch, args=(theirs,), daemon=True)
         self._process.start()
         theirs.close()
+        self._is_up = False
 
     def watch(self, pid: int) -> None:
-        """Take on the group that process `pid` leads."""
+        """Take on the group that process `pid` leads; return when that is sure."""
+        if not self._is_up:
+            with suppress(EOFError, ConnectionError):  # somebody killed it; see `_tell`
+                self._connection.recv()
+            self._is_up = True
         self._tell(pid, True)
 
     def forget(self, pid: int) -> None:
@@ -54,10 +59,11 @@ def _keep_watch(connection: Connection) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # sent where the parent ends unclosed
     pids: set[int] = set()
     try:
+        connection.send("up")
         while True:
             pid, watched = connection.recv()
             (pids.add if watched else pids.discard)(pid)
-    except EOFError:
+    except (EOFError, ConnectionError):
         pass
     finally:
         for pid in pids:

@@ -66,7 +66,8 @@ class LocalEngine(Generic[Task, Result]):
         self._idle: list[_Worker] = []
         self._running: dict[_Worker, Task] = {}
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([function.__module__, *_PRELOAD])
+        preload = _PRELOAD if num_workers > 1 else ()
+        self._context.set_forkserver_preload([function.__module__, *preload])
         _start_server()
         self._guard = Guard(self._context)
 

@@ -3,13 +3,16 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Literal
+from pathlib import Path
+from typing import Any, Generic, Literal, get_args
 
 from vsda.engine.local import LocalEngine, num_cpus
 from vsda.engine.pool import Done, Engine, Result, Task
+from vsda.engine.ray import RayEngine
 from vsda.errors import VsdaError
 
 Kind = Literal["local", "ray"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 MOST_TRIES = 4
 """How often a task is tried whose node is lost."""
@@ -18,18 +21,21 @@ _LOOK_UP_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class Workers:
     """Where tasks run.
 
     Attributes:
         kind: `local`: in processes of this machine; `ray`: on a Ray cluster.
         num_workers: Most tasks at a time; None for one per CPU core of the machine or cluster.
         address: The cluster, as `RayEngine` takes it.
+        needs: Files and folders that tasks read or write by these paths, so that all nodes must
+            share them.
     """
 
     kind: Kind = "local"
     num_workers: int | None = None
     address: str | None = None
+    needs: tuple[Path, ...] = ()
 
 
 def open_engine(
@@ -38,6 +44,7 @@ def open_engine(
     *,
     num_workers: int | None,
     address: str | None = None,
+    needs: Sequence[Path] = (),
 ) -> Engine[Task, Result]:
     """Return an engine that runs `function`; use it in a `with` block, or close it.
 
@@ -46,12 +53,13 @@ def open_engine(
         function: A function of a module; it and the tasks cross process borders.
         num_workers: Most tasks at a time; None for one per CPU core.
         address: For `ray`: the cluster, as `RayEngine` takes it.
+        needs: For `ray`: files and folders that all nodes must share.
 
     Raises:
         VsdaError: Ray is not installed, or the cluster cannot be used.
     """
     if kind == "ray":
-        raise NotImplementedError
+        return RayEngine(function, num_workers, address, needs)
     return LocalEngine(function, num_cpus() if num_workers is None else num_workers)
 
 
@@ -59,7 +67,7 @@ def run_tasks(
     function: Callable[[Task], Result],
     tasks: Sequence[Task],
     *,
-    place: Place,
+    workers: Workers,
     name_of: Callable[[Task], str],
     keeps_done: bool = True,
 ) -> Iterator[Result]:
@@ -71,7 +79,7 @@ def run_tasks(
     Args:
         function: A function of a module; it and the tasks cross process borders.
         tasks: What to do. A task should take seconds, as each is sent on its own.
-        place: Where, and how many at a time.
+        workers: Where, and how many at a time.
         name_of: What to call a task in an error.
         keeps_done: Whether the caller finds done tasks again in its next run, as the error about a
             dead worker then says.
@@ -79,19 +87,19 @@ def run_tasks(
     Raises:
         VsdaError: One that `function` raised, or a worker died; the message has the task's name.
     """
-    num_workers = _most_workers(place, len(tasks))
-    if place.kind == "local" and num_workers == 1:
+    num_workers = _most_workers(workers, len(tasks))
+    if not tasks or (workers.kind == "local" and num_workers == 1):
         return map(function, tasks)
     queue = _Queue[Task, Result](tasks, name_of, keeps_done)
-    return _run(queue, function, replace(place, num_workers=num_workers))
+    return _run(queue, function, replace(workers, num_workers=num_workers))
 
 
-def _most_workers(place: Place, num_tasks: int) -> int | None:
-    if place.num_workers is not None and place.num_workers < 1:
-        raise ValueError(f"num_workers must be at least 1, got {place.num_workers}")
-    if place.num_workers is None and place.kind != "local":
+def _most_workers(workers: Workers, num_tasks: int) -> int | None:
+    if workers.num_workers is not None and workers.num_workers < 1:
+        raise ValueError(f"num_workers must be at least 1, got {workers.num_workers}")
+    if workers.num_workers is None and workers.kind != "local":
         return None
-    return max(1, min(place.num_workers or num_cpus(), num_tasks))
+    return max(1, min(workers.num_workers or num_cpus(), num_tasks))
 
 
 class _Queue(Generic[Task, Result]):
@@ -137,11 +145,15 @@ class _Queue(Generic[Task, Result]):
 
 
 def _run(
-    queue: _Queue[Task, Result], function: Callable[[Task], Result], place: Place
+    queue: _Queue[Task, Result], function: Callable[[Task], Result], workers: Workers
 ) -> Iterator[Result]:
     early: dict[int, Any] = {}
     with open_engine(
-        place.kind, function, num_workers=place.num_workers, address=place.address
+        workers.kind,
+        function,
+        num_workers=workers.num_workers,
+        address=workers.address,
+        needs=workers.needs,
     ) as engine:
         for position in range(len(queue.tasks)):
             while position not in early:

@@ -7,6 +7,7 @@ from pathlib import Path
 from vsda.datasets.labels import REMAP_COCO, label_rules
 from vsda.datasets.listing import Dataset, Request
 from vsda.engine.local import num_cpus
+from vsda.engine.run import KINDS, Kind
 from vsda.errors import UnknownNameError, UsageError
 from vsda.manifests import BACKGROUND_CLASS
 from vsda.storage import Place, local_path
@@ -28,7 +29,9 @@ class PrepareOptions:
         classes: See `taxonomy.class_set`; None stands for `shared`, or all with `remap` none.
         outside: What objects of other classes become: `background` or `ignore`.
         shard_mb: Files of about this many millions of bytes go into one shard.
-        num_workers: Processes; None for one per CPU core. It does not change what is written.
+        num_workers: Tasks at a time; None for one per CPU core. It does not change what is written.
+        engine: `local` for processes of this machine, `ray` for a cluster.
+        address: Of the Ray cluster; see `vsda.engine.ray.RayEngine`.
         overwrite: Replace a set that was made with other settings.
         resolution: DAVIS only: `480p` or `Full-Resolution`.
         class_map: DAVIS only: table to use in place of the manifest's objects.
@@ -43,6 +46,8 @@ class PrepareOptions:
     outside: str = BACKGROUND_CLASS
     shard_mb: int = 256
     num_workers: int | None = None
+    engine: Kind = "local"
+    address: str | None = None
     overwrite: bool = False
     resolution: str = "480p"
     class_map: Path | None = None
@@ -84,6 +89,10 @@ def _check(options: PrepareOptions) -> None:
         raise UsageError(f"--shard-mb must be at least 1, got {options.shard_mb}")
     if options.num_workers is not None and options.num_workers < 1:
         raise UsageError(f"--workers must be at least 1, got {options.num_workers}")
+    if options.engine not in KINDS:
+        raise UnknownNameError("--engine", options.engine, KINDS)
+    if options.address is not None and options.engine != "ray":
+        raise UsageError(f"--address {options.address}: is for --engine ray")
     _check_out(options.out)
 
 

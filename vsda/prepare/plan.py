@@ -8,7 +8,7 @@ from typing import Any
 from vsda.datasets import get_dataset
 from vsda.datasets.labels import chosen_classes
 from vsda.datasets.listing import Failure, Unit
-from vsda.engine.run import Place, run_tasks
+from vsda.engine.run import Workers, run_tasks
 from vsda.errors import ItemError, Outcome
 from vsda.prepare.job import SetJob, make_jobs
 from vsda.prepare.options import PrepareOptions, worker_count
@@ -151,7 +151,7 @@ def _survey(job: SetJob, options: PrepareOptions) -> list[Survey]:
     running = run_tasks(
         survey_task,
         job.tasks,
-        place=Place(num_workers=num_workers),
+        workers=Workers(num_workers=num_workers),
         name_of=lambda task: task.name,
         keeps_done=False,
     )

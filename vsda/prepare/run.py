@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 
 from vsda.datasets.listing import Failure
-from vsda.engine.run import Place, run_tasks
+from vsda.engine.run import Workers, run_tasks
 from vsda.prepare.job import SetJob, make_jobs
-from vsda.prepare.options import PrepareOptions, worker_count
+from vsda.prepare.options import PrepareOptions
 from vsda.prepare.publish import check_settings, index_file, publish, standing
 from vsda.prepare.report import (
     PrepareReport,
@@ -16,10 +17,10 @@ from vsda.prepare.report import (
     sort_failures,
     total_outcomes,
 )
-from vsda.prepare.staging import finished, open_staging
+from vsda.prepare.staging import SETTINGS_FILE, finished, open_staging
 from vsda.prepare.task import TaskResult, run_task
 from vsda.progress import progress
-from vsda.storage import exclusive, exists, remove_tree, write_atomic
+from vsda.storage import exclusive, exists, join, local_path, remove_tree, write_atomic
 
 
 def prepare(dataset: str, options: PrepareOptions) -> list[PrepareReport]:
@@ -62,7 +63,7 @@ def _make_set(
 ) -> PrepareReport:
     if options.overwrite:
         remove_tree(job.staging)
-    results = _run_tasks(job, worker_count(options))
+    results = _run_tasks(job, options)
     failures = _failures(job, results)
     check_lock()
     if all(result.shard is None for result in results):
@@ -72,15 +73,26 @@ def _make_set(
     return report_of(index, index_file(job), failures, up_to_date=False)
 
 
-def _run_tasks(job: SetJob, num_workers: int) -> list[TaskResult]:
+def _run_tasks(job: SetJob, options: PrepareOptions) -> list[TaskResult]:
     open_staging(job.staging, job.settings)
     done = {task.number: result for task in job.tasks if (result := finished(task)) is not None}
     todo = [task for task in job.tasks if task.number not in done]
-    place = Place(num_workers=num_workers)
-    running = run_tasks(run_task, todo, place=place, name_of=lambda task: task.name)
+    workers = Workers(
+        kind=options.engine,
+        num_workers=options.num_workers,
+        address=options.address,
+        needs=_shared_places(job),
+    )
+    running = run_tasks(run_task, todo, workers=workers, name_of=lambda task: task.name)
     for task, result in zip(todo, progress(running, f"{job.name}: shards", len(todo)), strict=True):
         done[task.number] = result
     return [done[task.number] for task in job.tasks]
+
+
+def _shared_places(job: SetJob) -> tuple[Path, ...]:
+    """Return what the tasks of other machines must see here."""
+    staged = local_path(join(job.staging, SETTINGS_FILE))
+    return (job.listing.root,) if staged is None else (job.listing.root, staged)
 
 
 def _failures(job: SetJob, results: list[TaskResult]) -> list[Failure]:

@@ -17,13 +17,13 @@ from vsda.storage import (
     write_atomic,
 )
 
-_SETTINGS = "settings.json"
+SETTINGS_FILE = "settings.json"
 
 
 def open_staging(folder: str, settings: dict[str, Any]) -> None:
     """Make `folder` ready for tasks of a set with `settings`; what others left there goes."""
     wanted = json.dumps(settings, sort_keys=True).encode()
-    place = join(folder, _SETTINGS)
+    place = join(folder, SETTINGS_FILE)
     if exists(place) and read_bytes(place) == wanted:
         return
     remove_tree(folder)

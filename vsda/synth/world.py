@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from vsda.engine.run import Place, run_tasks
+from vsda.engine.run import Workers, run_tasks
 from vsda.errors import UsageError, VsdaError
 from vsda.progress import progress
 from vsda.synth import layouts
@@ -87,9 +87,9 @@ def _write(root: Path, options: WorldOptions, num_workers: int) -> None:
     layouts.make_folders(root / COCO_FOLDER, root / DAVIS_FOLDER)
     num_scenes = _num_scenes(options)
     tasks = [task for kind in Kind for task in _tasks(root, options, kind, num_scenes[kind])]
-    place = Place(num_workers=num_workers)
+    workers = Workers(num_workers=num_workers)
     parts = run_tasks(
-        _make, tasks, place=place, name_of=lambda task: task.name, keeps_done=False
+        _make, tasks, workers=workers, name_of=lambda task: task.name, keeps_done=False
     )
     records: dict[Kind, list[layouts.Record]] = {kind: [] for kind in Kind}
     for task, part in zip(tasks, progress(parts, "scenes", len(tasks)), strict=True):
