@@ -72,11 +72,6 @@ def test_a_url_gets_the_bytes_of_a_local_folder(
     assert files(out) == local
 
 
-def test_worker_processes_write_the_same_objects(root, local, s3):
-    run(root, s3, num_workers=2)
-    assert s3_objects(s3) == local
-
-
 def test_a_set_that_is_there_needs_no_work(root, s3):
     run(root, s3)
     before = _changes(s3)
@@ -158,7 +153,9 @@ def test_a_url_with_one_slash_is_no_folder(root, out, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_command_writes_to_a_url_and_its_sets_are_verified_there(root, local, s3, vsda):
+def test_the_command_and_its_workers_write_to_a_url_whose_sets_are_verified_there(
+    root, local, s3, vsda
+):
     line = vsda(
         *("prepare", "davis", "--root", root, "--split", "train", "--shard-mb", "1"),
         *("--workers", "2", "--out", s3),
