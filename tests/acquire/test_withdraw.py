@@ -11,7 +11,6 @@ from tests.places import memory  # noqa: F401  fixture
 from tests.shards.frames import copy_files, frame, make_set
 from tests.shards.test_change import die_at
 from vsda.acquire.layout import Layout
-from vsda.acquire.options import AcquireOptions, Content, DecodeLimits, Manners, Source
 from vsda.acquire.run import acquire
 from vsda.acquire.state import PieceRecord, ShardRecord, read_state
 from vsda.acquire.withdraw import withdraw
@@ -28,44 +27,17 @@ ONE = youtube_id(1)
 
 
 @pytest.fixture(scope="module")
-def made(world, tmp_path_factory):
-    """A finished set of seven videos, with their originals; the mirror lacks one."""
-    out = tmp_path_factory.mktemp("made") / "out"
-    kept = out / "ytbb-train-videos"
-    content = Content(
-        classes="all",
-        span="annotated",
-        short_side_px=None,
-        jpeg_quality=90,
-        seed=0,
-        videos_per_shard=3,
-    )
-    manners = Manners(
-        videos_per_hour=None,
-        attempts=1,
-        backoff_s=0.0,
-        pause_s=0.1,
-        max_pauses=1,
-        outage_after=20,
-    )
-    acquire(
-        AcquireOptions(
-            annotations=world / "rows.csv",
-            split="train",
-            out=str(out),
-            content=content,
-            source=Source(mirror=str(world / "videos")),
-            manners=manners,
-            limits=DecodeLimits(base_s=60, per_span_s=10, memory_bytes=4 * 10**9),
-            num_workers=2,
-        )
-    )
-    shutil.copytree(world / "videos", kept)
-    return out
+def made(tmp_path_factory):
+    """Where the set of `out` is made, once."""
+    return tmp_path_factory.mktemp("made") / "out"
 
 
 @pytest.fixture
-def out(made, tmp_path):
+def out(options, world, made, tmp_path):
+    """A finished set of seven videos, with their originals; the mirror lacks one."""
+    if not made.exists():
+        acquire(options(out=str(made)))
+        shutil.copytree(world / "videos", made / "ytbb-train-videos")
     return shutil.copytree(made, tmp_path / "set")
 
 
@@ -109,11 +81,7 @@ class TestVideos:
     def test_no_fetch_brings_it_back(self, out, options):
         remove(out, ONE)
         before = published(out)
-        report = acquire(
-            options(
-                out=str(out), annotations=options().annotations, videos_per_shard=3, num_workers=1
-            )
-        )
+        report = acquire(options(out=str(out)))
         assert published(out) == before
         assert report.outcomes["withdrawn"] == 1
 
@@ -138,6 +106,15 @@ class TestVideos:
         (done,) = remove(out, ONE)
         assert (done.names, done.already) == ((), (ONE,))
         assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
+
+    def test_an_original_that_somebody_put_back_goes_again_and_counts_once(self, out):
+        remove(out, ONE)
+        original = out / "ytbb-train-videos" / f"{ONE}.mp4"
+        original.write_bytes(b"back")
+        (done,) = remove(out, ONE)
+        assert (done.names, done.num_files) == ((ONE,), 1)
+        assert not original.exists()
+        assert open_set(str(out)).index.outcomes["withdrawn"] == 1
 
     def test_a_video_that_could_not_be_had_is_never_asked_for_again(self, out):
         (done,) = remove(out, GONE)
@@ -282,6 +259,28 @@ class TestKills:
             shutil.rmtree(folder)
         assert event > 20
 
+    def test_a_fetch_after_a_killed_removal_brings_nothing_back(self, out, tmp_path, options):
+        expected = shutil.copytree(out, tmp_path / "expected")
+        remove(expected, ONE)
+        folder = killed_without_index(out, tmp_path, lambda place: remove(place, ONE))
+        acquire(options(out=str(folder)))
+        assert published(folder) == published(expected)
+        assert row_of(folder, ONE).outcome is Outcome.WITHDRAWN
+
+
+def killed_without_index(source, tmp_path, work):
+    """Return a copy of a set whose change was killed while there was no index."""
+    for event in range(1, 100):
+        folder = shutil.copytree(source, tmp_path / f"killed-{event}")
+        die_at(event, lambda folder=folder: work(folder))
+        if not list(folder.glob("*.index.json")):
+            return folder
+    raise AssertionError
+
+
+def take_bear_out(place):
+    withdraw(str(place), videos=(), sequences=("bear",))
+
 
 class TestSequences:
     @pytest.fixture
@@ -338,18 +337,12 @@ class TestSequences:
             withdraw(str(tmp_path), videos=("a",), sequences=())
 
     def test_a_removal_that_was_killed_without_an_index_is_finished(self, davis, tmp_path):
-        for event in range(1, 60):
-            folder = shutil.copytree(davis, tmp_path / str(event))
-            place = str(folder)
-            die_at(event, lambda place=place: withdraw(place, videos=(), sequences=("bear",)))
-            if not (folder / "davis-train.index.json").exists():
-                with pytest.raises(ShardError, match="the removal was interrupted; run it without"):
-                    withdraw(place, videos=(), sequences=("bear",), dry_run=True)
-                (done,) = withdraw(place, videos=(), sequences=("bear",))
-                assert done.already == ("bear",)
-                check_whole(place)
-                return
-        raise AssertionError
+        place = str(killed_without_index(davis, tmp_path, take_bear_out))
+        with pytest.raises(ShardError, match="the removal was interrupted; run it without"):
+            withdraw(place, videos=(), sequences=("bear",), dry_run=True)
+        (done,) = withdraw(place, videos=(), sequences=("bear",))
+        assert done.already == ("bear",)
+        check_whole(place)
 
     def test_it_works_on_a_url(self, davis, memory):  # noqa: F811
         copy_files(davis, memory)
@@ -370,3 +363,19 @@ class TestSequences:
         (again,) = prepare("davis", options)
         assert again.up_to_date
         assert (again.num_sequences, again.num_failed) == (first.num_sequences - 1, 0)
+
+    def test_prepare_after_a_killed_removal_finishes_it(self, tmp_path):
+        tree = davis_of_many_shards(tmp_path / "davis")
+        options = PrepareOptions(
+            root=tree.root, out=tmp_path / "out", split="train", shard_mb=1, num_workers=1
+        )
+        prepare("davis", options)
+        names = [row.name for row in open_set(str(tmp_path / "out")).index.sequences]
+
+        def work(place):
+            withdraw(str(place), videos=(), sequences=names[:1])
+
+        folder = killed_without_index(tmp_path / "out", tmp_path, work)
+        (again,) = prepare("davis", replace(options, out=folder))
+        assert again.up_to_date
+        assert [row.name for row in open_set(str(folder)).index.sequences] == names[1:]

@@ -40,10 +40,10 @@ class TestRows:
             row(A, 2000, 0, 1),
             row(A, 1000, 19, 0),
             row(A, 2000, 0, 0, "absent"),
-            row(A, 1000, 1, 0, "uncertain"),
+            row(A, 1000, 1, 1, "uncertain"),
         ]
         assert read("".join(lines)).video(A).rows == (
-            BoxRow(1000, 16, 0, "uncertain", None),
+            BoxRow(1000, 16, 1, "uncertain", None),
             BoxRow(1000, 18, 0, "present", BOX),
             BoxRow(2000, 1, 0, "absent", None),
             BoxRow(2000, 1, 1, "present", BOX),
@@ -259,10 +259,13 @@ class TestFiles:
                 read(data[:cut])
 
     def test_a_damaged_gzip_file_is_an_error(self, read):
-        data = bytearray(gzip.compress(segment(A, 0, 5000).encode()))
-        data[len(data) // 2] ^= 0xFF
-        with pytest.raises(DatasetError, match=r"the gzip file is damaged after line \d+: "):
-            read(bytes(data))
+        whole = gzip.compress(segment(A, 0, 5000).encode())
+        no_such_block, wrong_sum = bytearray(whole), bytearray(whole)
+        no_such_block[10] |= 0b110
+        wrong_sum[-8] ^= 1
+        for data in (no_such_block, wrong_sum):
+            with pytest.raises(DatasetError, match=r"the gzip file is damaged after line \d+: "):
+                read(bytes(data))
 
     @pytest.mark.parametrize("data", [b"", b"\n \n", gzip.compress(b"")])
     def test_an_empty_file_is_an_error(self, read, data):

@@ -10,6 +10,7 @@ from typing import Any
 
 from vsda.acquire.coordinator import Coordinator
 from vsda.acquire.jobs import run_job
+from vsda.acquire.layout import Layout
 from vsda.acquire.locks import hold
 from vsda.acquire.monitor import Monitor, Silent
 from vsda.acquire.options import AcquireOptions
@@ -20,7 +21,9 @@ from vsda.acquire.store import Store
 from vsda.engine.run import open_engine
 from vsda.errors import ExitCode, Outcome, StoppedError
 from vsda.fetch.mirror import check_mirror
+from vsda.shards.change import finish_change, interrupted_changes
 from vsda.shards.index import ShardIndex
+from vsda.storage import exclusive
 
 _SIGNALS = {
     signal.SIGINT: ExitCode.STOPPED,
@@ -90,6 +93,7 @@ def acquire(options: AcquireOptions, monitor: Monitor | None = None) -> AcquireR
         VsdaError: Another process writes the same set, or this machine is at fault.
     """
     plan = make_plan(options)
+    _finish_removal(plan.layout)
     with ExitStack() as stack:
         stack.enter_context(hold(plan.layout, options.task))
         if options.source.mirror is not None:
@@ -100,6 +104,13 @@ def acquire(options: AcquireOptions, monitor: Monitor | None = None) -> AcquireR
     report = _report(plan, state, index, coordinator.num_left)
     _raise_if_stopped(coordinator, caught, report)
     return report
+
+
+def _finish_removal(layout: Layout) -> None:
+    """Finish the work of a `vsda shards remove` that was killed, so that nothing comes back."""
+    if layout.name in interrupted_changes(layout.out):
+        with exclusive(layout.lock):
+            finish_change(layout.out, layout.name)
 
 
 def _open_state(plan: AcquirePlan, *, overwrite: bool) -> State:

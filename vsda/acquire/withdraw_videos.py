@@ -163,8 +163,7 @@ class VideoSet:
         outcomes = dict(self._index.outcomes)
         before = {row.video: row.outcome for row in self._report}
         for name in todo:
-            if before.get(name) is not Outcome.WITHDRAWN:
-                outcomes = moved(outcomes, before.get(name), 1)
+            outcomes = moved(outcomes, before.get(name), 1)
         left = tuple(info for info in shards if info is not None)
         return replace(self._index, shards=left, outcomes=outcomes)
 

@@ -20,6 +20,7 @@ from vsda.prepare.report import (
 from vsda.prepare.staging import SETTINGS_FILE, finished, open_staging
 from vsda.prepare.task import TaskResult, run_task
 from vsda.progress import progress
+from vsda.shards.change import finish_change
 from vsda.storage import exclusive, exists, join, local_path, remove_tree, write_atomic
 
 
@@ -49,6 +50,7 @@ def prepare(dataset: str, options: PrepareOptions) -> list[PrepareReport]:
 
 def _prepare_set(job: SetJob, options: PrepareOptions) -> PrepareReport:
     with exclusive(job.lock) as check_lock:
+        finish_change(str(job.out), job.name)  # of a 'vsda shards remove' that was killed
         found = standing(job, options.overwrite)
         if found.index is not None:
             remove_tree(job.staging)
