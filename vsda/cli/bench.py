@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from vsda.cli.table import Column, print_json, print_table
+from vsda.errors import UsageError
 
 bench_app = typer.Typer(
     no_args_is_help=True,
@@ -80,3 +81,44 @@ def bench_decode(
     numbers = [Column(name, is_number=True) for name in ("frames/s", "of fastest", "peak MiB")]
     print_table([Column("decoder"), *numbers, Column("note")], cells)
     typer.echo(f"{result.num_frames} frames of {result.width_px}x{result.height_px} pixels")
+
+
+@bench_app.command("fetch")
+def bench_fetch(
+    videos: Annotated[
+        str, typer.Option(help="Numbers of videos, one run each, with commas.")
+    ] = "10,100,1000",
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    as_json: Json = False,
+) -> None:
+    """Fetch made-up videos from a folder: time per frame beside a bare loop, and peak memory.
+
+    Example: vsda bench fetch --videos 10,100
+    """
+    from vsda.bench.fetch import measure
+
+    words = [word.strip() for word in videos.split(",")]
+    if not all(word.isdecimal() and int(word) for word in words):
+        raise UsageError(f"--videos {videos}: expected numbers above 0 such as 10,100")
+    result = measure([int(word) for word in words], workers)
+    if as_json:
+        print_json(asdict(result))
+        return
+    limit = result.bare_frames_per_s * result.num_workers
+    cells = [
+        [
+            str(run.num_videos),
+            f"{run.seconds:.1f}",
+            f"{run.num_frames / run.seconds:.0f}",
+            f"{run.num_frames / run.seconds / limit:.0%}",
+            f"{run.peak_mb:.0f}",
+            f"{run.worker_peak_mb:.0f}",
+        ]
+        for run in result.runs
+    ]
+    heads = ("videos", "seconds", "frames/s", "of limit", "peak MB", "worker peak MB")
+    print_table([Column(name, is_number=True) for name in heads], cells)
+    typer.echo(
+        f"limit: {workers} x {result.bare_frames_per_s:.0f} frames/s, a bare loop of PyAV and "
+        "Pillow that writes nothing"
+    )
