@@ -26,6 +26,7 @@ from tests.engine.work import (
     start_python,
     tell_pid,
     wait_for,
+    where,
 )
 from vsda.engine.local import LocalEngine, num_cpus
 from vsda.errors import ShardError
@@ -158,7 +159,8 @@ def test_a_worker_killed_while_it_waits_costs_no_task():
     with LocalEngine(tell_pid, 1) as engine:
         pid = run_one(engine, 0).result
         os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: not is_alive(pid))
+        wait_for(lambda: not Path(f"/proc/{pid}").exists())
+        time.sleep(0.2)  # for the news of it
         done = run_one(engine, 1)
     assert done.death is None
     assert done.result != pid
@@ -239,25 +241,20 @@ def test_nothing_outlives_a_parent_killed_together_with_its_group_and_its_worker
 
 
 def test_no_task_begins_before_the_guard_is_out_of_the_parents_group(tmp_path):
-    script = tmp_path / "slow_for_the_guard.py"
-    script.write_text(
-        "import multiprocessing, sys, time\n"
-        "from tests.engine.work import *\n"
-        "from vsda.engine.local import LocalEngine\n"
-        "if multiprocessing.current_process().name == 'ForkServerProcess-1': time.sleep(2)\n"
-        "if __name__ == '__main__':\n"
-        "    engine = LocalEngine(start_a_child_and_sleep, 1)\n"
-        "    engine.submit(sys.argv[1]); engine.wait(60)\n"
-    )
-    parent = subprocess.Popen(
-        [sys.executable, script, tmp_path / "pids"],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        start_new_session=True,
-    )
+    parent = _start_script(tmp_path, slow_process=1)
     pids = pids_in(tmp_path / "pids")
     os.killpg(parent.pid, signal.SIGKILL)
     parent.wait()
     assert all_gone(pids)
+
+
+def test_no_task_begins_after_the_parent_was_killed(tmp_path):
+    parent = _start_script(tmp_path, slow_process=2)
+    (pid,) = pids_in(tmp_path / "worker")
+    parent.kill()
+    parent.wait()
+    assert all_gone([pid], timeout_s=30)
+    assert not (tmp_path / "pids").exists()
 
 
 def test_nothing_outlives_a_parent_that_ends_without_closing(tmp_path):
@@ -304,6 +301,12 @@ def test_a_hundred_tasks_and_many_deaths_leave_nothing_behind():
         assert run_some() == before
 
 
+def test_workers_are_in_the_folder_where_the_parent_is_now(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with LocalEngine(where, 1) as engine:
+        assert run_one(engine, 0).result[0] == str(tmp_path)
+
+
 def test_zero_workers_are_a_mistake_of_the_caller():
     with pytest.raises(ValueError, match="num_workers must be at least 1, got 0"):
         LocalEngine(square, 0)
@@ -326,3 +329,23 @@ def _children():
     while more := {pid for pid, parent in parents.items() if parent in below} - below:
         below |= more
     return len(below) - 1
+
+
+def _start_script(folder, *, slow_process):
+    """Start a parent whose guard is process 1, its worker 2; one of them takes long to start."""
+    script = folder / "slow_start.py"
+    script.write_text(
+        "import multiprocessing, os, sys, time\n"
+        "from tests.engine.work import *\n"
+        "from vsda.engine.local import LocalEngine\n"
+        f"if multiprocessing.current_process().name == 'ForkServerProcess-{slow_process}':\n"
+        f"    write_whole({str(folder / 'worker')!r}, os.getpid()); time.sleep(2)\n"
+        "if __name__ == '__main__':\n"
+        "    engine = LocalEngine(start_a_child_and_sleep, 1)\n"
+        "    engine.submit(sys.argv[1]); engine.wait(60)\n"
+    )
+    return subprocess.Popen(
+        [sys.executable, script, folder / "pids"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        start_new_session=True,
+    )

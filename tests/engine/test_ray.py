@@ -109,12 +109,12 @@ def test_a_lost_node_is_told_with_its_task(engine_of, second_node, tmp_path, cap
     for place in places:
         engine.submit(place)
     pids = [pid for place in places for pid in pids_in(place)]
-    engine.wait(0.1)
+    assert engine.wait(2) == []  # the news of where they run has come
     second_node.kill()
     (done,) = engine.wait(LONG_S)
     assert (done.lost, done.node_lost, done.result) == ("its node died", True, None)
     assert f"node {done.node} died" in caplog.text
-    assert all_gone(pids_in(done.task))
+    assert all_gone(pids_in(done.task), timeout_s=10)
     assert sum(map(is_alive, pids)) == 2  # the other node's
     engine.close()
     assert all_gone(pids, timeout_s=10)

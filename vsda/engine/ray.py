@@ -20,7 +20,7 @@ from typing import Any, Generic, Self
 
 from vsda.engine.local import LocalEngine
 from vsda.engine.pool import Done, Result, Task
-from vsda.engine.ray_cluster import check_nodes, connect
+from vsda.engine.ray_cluster import check_nodes, connect, last_line
 
 logger = logging.getLogger(__name__)
 
@@ -171,8 +171,7 @@ class RayEngine(Generic[Task, Result]):
 
     def _lost(self, running: _Running[Task], error: Exception) -> Done[Task, Result]:
         by_task = isinstance(error, self._ray.exceptions.RayTaskError)
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        words = f"could not run it: {lines[-1]}" if by_task else f"was lost to Ray: {lines[0]}"
+        words = f"{'could not run it' if by_task else 'was lost to Ray'}: {last_line(error)}"
         death = _LOSSES.get(type(error).__name__, words)
         logger.warning("node %s %s", running.node or "(not told which)", death)
         return Done(task=running.task, death=death, node=running.node, node_lost=not by_task)

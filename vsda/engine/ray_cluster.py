@@ -56,7 +56,7 @@ def connect(address: str | None, num_cpus: int | None) -> ModuleType:
         ray.init(logging_level=logging.ERROR, log_to_driver=False, **options)
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise VsdaError(
-            f"no Ray cluster can be used at {address or 'this machine'}: {_last_line(error)}"
+            f"no Ray cluster can be used at {address or 'this machine'}: {last_line(error)}"
         ) from error
     finally:
         if signal.getsignal(signal.SIGTERM) is not before:
@@ -85,7 +85,7 @@ def check_nodes(ray: ModuleType, needs: Sequence[Path]) -> None:
         try:
             version, missing = ray.get(answer, timeout=_ANSWER_S)
         except ray.exceptions.RayError as error:  # such as a node that dies just now
-            logger.warning("Ray node %s does not say its vsda: %s", name, _last_line(error))
+            logger.warning("Ray node %s does not say its vsda: %s", name, last_line(error))
         else:
             _check_version(name, version)
             _check_shared(name, missing)
@@ -162,6 +162,7 @@ def _check_shared(node: str, missing: list[str]) -> None:
         )
 
 
-def _last_line(error: BaseException) -> str:
+def last_line(error: BaseException) -> str:
+    """Return the line of an error of Ray's that says what happened; the others are a traceback."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
