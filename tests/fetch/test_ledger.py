@@ -115,3 +115,9 @@ def test_what_is_no_ledger_is_told(tmp_path, text, message):
 def test_a_missing_ledger_is_told(tmp_path):
     with pytest.raises(FetchError, match=r"none\.tsv: no such ledger; write one with 'vsda ledg"):
         read_ledger(tmp_path / "none.tsv")
+
+
+def test_what_a_mirror_lacks_is_not_dead_for_everybody(tmp_path):
+    rows = [video("a", Outcome.GONE, session="mirror"), video("b", Outcome.GONE)]
+    write_ledger(tmp_path / "l.tsv", rows, set_name="ytbb-train", split="train")
+    assert known_dead(read_ledger(tmp_path / "l.tsv")) == {"b" * 11}

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from vsda import __version__
 from vsda.errors import FetchError, Outcome
-from vsda.fetch.rows import VideoRow
+from vsda.fetch.rows import MIRROR, VideoRow
 from vsda.storage import Place, exists, read_bytes, write_atomic
 
 DEAD = frozenset({Outcome.GONE, Outcome.PRIVATE})
@@ -153,8 +153,11 @@ def compare(first: Ledger, second: Ledger) -> Comparison:
 
 
 def known_dead(ledger: Ledger) -> set[str]:
-    """Return the ids of videos that are gone for everybody, so that nobody need ask again."""
-    return {row.youtube_id for row in ledger.rows if row.outcome in DEAD}
+    """Return the ids of videos that are gone for everybody, so that nobody need ask again.
+
+    What a mirror lacks says nothing about YouTube.
+    """
+    return {row.youtube_id for row in ledger.rows if row.outcome in DEAD and row.session != MIRROR}
 
 
 def _is_newly_gone(change: Change) -> bool:
