@@ -59,6 +59,7 @@ def rows_of(name, start_s=0, end_s=1, class_id=0, class_name="person", object_id
 def make_world(folder, num_videos=8, missing=(3,), seconds=2):
     """Write `rows.csv` and a mirror in `videos/`, which lacks some; return the folder."""
     folder = Path(folder)
+    (folder / "videos").mkdir(parents=True)
     lines = []
     for number in range(num_videos):
         lines += rows_of(youtube_id(number), 0, seconds - 1)

@@ -265,3 +265,14 @@ def test_both_decoders_give_the_same_tars(options, undisturbed):
     assert {row.facts["decoder"] for row in report(options().out).values() if row.facts} == {"pyav"}
     for name, data in undisturbed.items():
         assert name.endswith(".json") or ours[name] == data
+
+
+def test_tars_that_no_index_lists_go_when_the_set_is_published(options, undisturbed):
+    out = Path(options().out)
+    out.mkdir()
+    for name in ("ytbb-train-000077.tar", "ytbb-train-000077.idx", "ytbb-train-000001.tar.part"):
+        (out / name).write_bytes(b"left by a killed run")
+    (out / "ytbb-training-000000.tar").write_bytes(b"of another set")
+    acquire(options())
+    (out / "ytbb-training-000000.tar").unlink()
+    assert published(out) == undisturbed

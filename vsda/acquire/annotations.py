@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from vsda.datasets.youtube_bb import DATASET
-from vsda.errors import DatasetError
+from vsda.errors import DatasetError, FetchError
 from vsda.fetch.http import download
 from vsda.manifests import sources
 
@@ -31,5 +31,10 @@ def find_annotations(folder: Path, split: str, *, may_fetch: bool) -> Path:
             f"{source.url}, or give --annotations FILE"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    download(source.url, path, size_bytes=source.size_bytes, sha256=source.sha256)
+    try:
+        download(source.url, path, size_bytes=source.size_bytes, sha256=source.sha256)
+    except FetchError as error:
+        raise FetchError(
+            f"{error}; run again to go on, or give a file that is there with --annotations"
+        ) from error
     return path

@@ -143,8 +143,9 @@ class Coordinator:
     def _receive_shard(self, job: ShardJob, done: Done[Job, Result]) -> None:
         if isinstance(done.result, ShardResult):
             self._store.finish_shard(job, done.result.shard)
-            self.progress.num_shards += done.result.shard is not None
-            self._monitor.event("shard", {"shard": job.name})
+            if done.result.shard is not None:
+                self.progress.num_shards += 1
+                self._monitor.event("shard", {"shard": job.name})
         elif self._may_try_again(done):
             self._queue.ready_shards.append(job.number)
         else:

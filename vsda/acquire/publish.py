@@ -1,8 +1,9 @@
 """The one moment in which a set appears or changes: rows, tars, and the index last."""
 
 import json
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vsda.acquire.layout import Layout
@@ -16,7 +17,7 @@ from vsda.storage import (
     exists,
     file_size,
     join,
-    list_files,
+    list_names,
     move,
     read_bytes,
     remove,
@@ -68,10 +69,7 @@ def wipe(layout: Layout) -> None:
     """Delete a set, finished or not, the index first; rows of dead videos stay."""
     remove(layout.index, missing_ok=True)
     remove_tree(layout.staging)
-    for suffix in (".tar", ".idx"):
-        for place in list_files(layout.out, suffix):
-            if place.rpartition("/")[2].startswith(f"{layout.name}-"):
-                remove(place, missing_ok=True)
+    _delete_files(layout, keep=())
 
 
 def publish(plan: AcquirePlan, state: State) -> ShardIndex | None:
@@ -90,6 +88,7 @@ def publish(plan: AcquirePlan, state: State) -> ShardIndex | None:
         write_atomic(layout.report, dump_rows(rows))
     if index.shards:
         write_atomic(layout.index, index.to_json())
+    _delete_files(layout, keep=index.shards)  # what a killed --overwrite has left
     remove(layout.old_index, missing_ok=True)
     for number in list(state.records):
         remove(layout.shard_record(number), missing_ok=True)
@@ -118,6 +117,15 @@ def make_index(plan: AcquirePlan, state: State) -> ShardIndex:
             *((f"{num_left} videos were not asked for yet",) if num_left else ()),
         ),
     )
+
+
+def _delete_files(layout: Layout, keep: Sequence[ShardInfo]) -> None:
+    """Delete tars of the set, and what lies beside them, but those of `keep`."""
+    kept = {name for shard in keep for name in (shard.url, shard.idx_url)}
+    ours = re.compile(rf"{re.escape(layout.name)}-\d{{6}}\.(tar|idx)(\.part)?")
+    for name in list_names(layout.out):
+        if ours.fullmatch(name) and name not in kept:
+            remove(join(layout.out, name))
 
 
 def _replace_tars(layout: Layout, state: State) -> None:
