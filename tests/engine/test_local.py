@@ -26,6 +26,7 @@ from tests.engine.work import (
     start_python,
     tell_pid,
     wait_for,
+    variable,
     where,
 )
 from vsda.engine.local import LocalEngine, num_cpus
@@ -349,3 +350,13 @@ def _start_script(folder, *, slow_process):
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         start_new_session=True,
     )
+
+
+def test_workers_have_the_environment_that_their_parent_has_now(monkeypatch):
+    with LocalEngine(variable, 1) as engine:  # its server of workers may be older
+        engine.submit("VSDA_TEST_VARIABLE")
+        assert engine.wait(LONG_S)[0].result is None
+    monkeypatch.setenv("VSDA_TEST_VARIABLE", "set later")
+    with LocalEngine(variable, 1) as engine:
+        engine.submit("VSDA_TEST_VARIABLE")
+        assert engine.wait(LONG_S)[0].result == "set later"

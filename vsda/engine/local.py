@@ -8,7 +8,7 @@ them all with their parent.
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -173,7 +173,8 @@ def _start_server() -> None:
 
 def _start_worker(context: ForkServerContext, function: Callable[[Any], Any]) -> _Worker:
     ours, theirs = multiprocessing.Pipe()
-    process = context.Process(target=_serve, args=(function, theirs, Path.cwd()), daemon=True)
+    surroundings = (Path.cwd(), dict(os.environ))
+    process = context.Process(target=_serve, args=(function, theirs, *surroundings), daemon=True)
     process.start()
     theirs.close()
     return _Worker(process, ours, process.pid or 0)
@@ -201,14 +202,22 @@ def _kill(worker: _Worker) -> None:
     end_group(worker.pid)
 
 
-def _serve(function: Callable[[Any], Any], connection: Connection, folder: Path) -> None:
+def _serve(
+    function: Callable[[Any], Any],
+    connection: Connection,
+    folder: Path,
+    environment: Mapping[str, str],
+) -> None:
     """Answer each task with its result, or with the user's mistake that it found.
 
     Any other exception ends the worker with a traceback, and the parent tells which task it had.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and ends its workers
     os.setsid()
-    os.chdir(folder)  # where the parent is now; it may have moved since it started
+    # As the parent is now: it may have changed since the server of the workers was started.
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
     parent = multiprocessing.parent_process()
     if parent is not None and not parent.is_alive():  # killed before the guard could find a group
         return
