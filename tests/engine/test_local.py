@@ -25,8 +25,8 @@ from tests.engine.work import (
     start_a_child_and_sleep,
     start_python,
     tell_pid,
-    wait_for,
     variable,
+    wait_for,
     where,
 )
 from vsda.engine.local import LocalEngine, num_cpus
