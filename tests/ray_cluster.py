@@ -107,7 +107,7 @@ def ray_cluster():
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_health_check_period_ms": "500",  # a dead node is found after seconds
+        "RAY_health_check_period_ms": "1000",  # a dead node is found after seconds
     }
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():

@@ -55,6 +55,7 @@ def run_one(engine, task):
 
 def test_a_task_comes_back_with_its_result_and_node(engine_of):
     engine = engine_of(square)
+    assert (engine.num_workers, engine.num_free) == (1, 1)  # as the cluster has one CPU
     done = run_one(engine, 7)
     assert (done.task, done.result, done.death, done.error) == (7, 49, None, None)
     assert done.node.startswith(f"{os.uname().nodename}/")
@@ -103,8 +104,7 @@ def test_a_task_runs_in_the_callers_folder_in_a_process_that_ray_does_not_end(
 
 
 def test_a_lost_node_is_told_with_its_task(engine_of, second_node, tmp_path, caplog):
-    engine = engine_of(start_a_child_and_sleep)
-    assert engine.num_workers == 2  # one for each CPU of the cluster
+    engine = engine_of(start_a_child_and_sleep, 2)
     places = [tmp_path / "a", tmp_path / "b"]
     for place in places:
         engine.submit(place)
@@ -143,7 +143,11 @@ def test_a_task_that_loses_every_node_is_an_error_after_some_tries(ray_cluster, 
 def test_a_task_that_waits_long_for_a_cpu_is_told(engine_of, monkeypatch, caplog):
     monkeypatch.setattr(ray_module, "_STALL_S", 0.5)
     engine = engine_of(sleep, 2)
+    run_one(engine, 0)
+    time.sleep(0.6)
     engine.submit(4)
+    engine.wait(0)
+    assert "wait for a free CPU" not in caplog.text  # nothing waited before
     engine.submit(0)
     end = time.monotonic() + LONG_S
     while not (done := engine.wait(0.2)):
