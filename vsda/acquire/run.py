@@ -4,7 +4,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,12 +94,12 @@ def acquire(options: AcquireOptions, monitor: Monitor | None = None) -> AcquireR
     """
     plan = make_plan(options)
     _finish_removal(plan.layout)
-    with ExitStack() as stack:
-        stack.enter_context(hold(plan.layout, options.task))
+    with hold(plan.layout, options.task) as check_lock:
         if options.source.mirror is not None:
             check_mirror(options.source.mirror)
         state = _open_state(plan, overwrite=options.overwrite)
         coordinator, caught = _work(plan, options, state, monitor or Silent())
+        check_lock()
         index = publish(plan, state) if options.task is None else None
     report = _report(plan, state, index, coordinator.num_left)
     _raise_if_stopped(coordinator, caught, report)

@@ -10,7 +10,7 @@ import typer
 
 from vsda.cli.archives import coco, davis, fbms, voc
 from vsda.cli.fetch_watch import watch, words
-from vsda.errors import ExitCode, UsageError
+from vsda.errors import ExitCode, StoppedError, UsageError
 
 if TYPE_CHECKING:
     from vsda.acquire.estimate import Estimate
@@ -343,9 +343,12 @@ def _run(options: "AcquireOptions", ledger: Path | None, *, as_json: bool) -> Ex
     try:
         with watch(as_json=as_json) as monitor:
             report = acquire(options, monitor)
-    finally:
+    except StoppedError:
         if ledger is not None:
             export_ledger(options.out, options.split, ledger)
+        raise
+    if ledger is not None:
+        export_ledger(options.out, options.split, ledger)
     _print_report(report, as_json=as_json)
     return report.exit_code
 
