@@ -1,5 +1,6 @@
 """The coordinator's decisions, with an engine that answers from a script in place of workers."""
 
+import time
 from collections import defaultdict, deque
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from vsda.acquire.options import AcquireOptions, Content, DecodeLimits, Manners,
 from vsda.acquire.plan import make_plan
 from vsda.acquire.state import State, read_state
 from vsda.acquire.store import Store
+from vsda.datasets.youtube_bb import sequence_name
 from vsda.engine.pool import Done
 from vsda.errors import Outcome, VsdaError
+from vsda.shards.index import SequenceInfo, ShardInfo
 
 IDS = [f"video-{number:05d}" for number in range(6)]
 GONE = VideoResult(outcome=Outcome.GONE, message="removed", session="guest")
@@ -27,6 +30,8 @@ class Script:
         self.answers = defaultdict(deque, {name: deque(rows) for name, rows in answers.items()})
         self.running = []
         self.asked = []
+        self.together = []
+        self.damage = {}
 
     @property
     def num_running(self):
@@ -42,13 +47,16 @@ class Script:
             self.asked.append(task.video.youtube_id)
 
     def wait(self, timeout_s):
+        if not self.running:
+            time.sleep(timeout_s)
+        self.together.append([task.name for task in self.running])
         done = [self._answer(task) for task in self.running]
         self.running.clear()
         return done
 
     def _answer(self, task):
         if isinstance(task, ShardJob):
-            return Done(task=task, result=ShardResult(None))
+            return Done(task=task, result=ShardResult(None, self.damage.pop(task.number, ())))
         script = self.answers[task.video.youtube_id]
         answer = script.popleft() if script else GONE
         if isinstance(answer, VsdaError):
@@ -213,3 +221,50 @@ def test_a_signal_ends_the_run_before_the_next_video(begin):
     coordinator, _, _, _ = begin(engine)
     coordinator.run(lambda: len(engine.asked) == 2)
     assert len(engine.asked) == 2
+
+
+def test_videos_are_asked_for_at_the_pace(begin):
+    coordinator, _, _, _ = begin(Script(num_workers=6), videos_per_hour=36_000.0)
+    start = time.monotonic()
+    coordinator.run(lambda: False)
+    assert time.monotonic() - start >= 5 * 0.1 * 0.75
+
+
+def test_after_a_pause_one_video_goes_ahead_of_the_others(begin):
+    engine = Script(num_workers=4)
+    coordinator, _, _, plan = begin(engine, pause_s=0.2)
+    engine.answers[plan.youtube_ids[0]].append(Outcome.THROTTLED)
+    coordinator.run(lambda: False)
+    rounds = [names for names in engine.together if any(name in IDS for name in names)]
+    assert [len(set(names) & set(IDS)) for names in rounds][:3] == [4, 1, 2]
+
+
+def test_each_attempt_waits_twice_as_long_as_the_one_before(begin):
+    engine = Script(**{IDS[0]: [Outcome.NETWORK] * 2})
+    coordinator, _, heard, _ = begin(engine, backoff_s=0.1)
+    start = time.monotonic()
+    coordinator.run(lambda: False)
+    assert [facts["wait_s"] for name, facts in heard.events if name == "retry"] == [0.1, 0.2]
+    assert time.monotonic() - start >= 0.3
+
+
+def test_a_damaged_tar_sends_its_videos_back_to_the_queue(begin):
+    engine = Script()
+    coordinator, state, heard, plan = begin(engine)
+    first = plan.shard_ids(0)
+    engine.damage = {0: ("ytbb-train-000000.tar",)}
+    state.listed[0] = ShardInfo(
+        url="ytbb-train-000000.tar",
+        nsamples=1,
+        filesize=1,
+        sha256="0" * 64,
+        idx_sha256="0" * 64,
+        class_pixels={},
+        class_frames={},
+        sequences=(SequenceInfo(name=sequence_name(first[0], 0), num_frames=1, classes=()),),
+    )
+    coordinator.run(lambda: False)
+    assert engine.asked.count(first[0]) == 2
+    assert engine.asked.count(first[1]) == 1
+    assert "damaged" in [name for name, _ in heard.events]
+    assert state.listed == {}

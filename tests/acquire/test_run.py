@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,9 +9,15 @@ import pytest
 
 from tests.acquire.conftest import published
 from tests.acquire.made_videos import make_video, make_world, read, rows_of, youtube_id
+from tests.fetch.servers import FaultyServer
 from vsda.acquire.estimate import estimate
 from vsda.acquire.layout import Layout
-from vsda.acquire.run import acquire
+from vsda.acquire.locks import hold
+from vsda.acquire.piece import PieceJob, _wanted_ms
+from vsda.acquire.plan import make_plan
+from vsda.acquire.publish import check_settings, wipe
+from vsda.acquire.run import _open_state, acquire
+from vsda.acquire.state import PieceRecord, State, read_state
 from vsda.errors import ExitCode, Outcome, ShardError, UsageError, VsdaError
 from vsda.fetch.rows import load_rows
 from vsda.shards.index import open_set
@@ -180,17 +187,44 @@ def test_a_page_in_place_of_a_video_is_told_and_harms_no_other(options, world, t
     assert "found a web page" in report(options().out)[youtube_id(5)].message
 
 
-def test_a_video_shorter_than_its_rows_is_too_short(options, world, tmp_path):
-    mirror = tmp_path / "short"
-    shutil.copytree(world / "videos", mirror)
-    make_video(mirror / f"{youtube_id(2)}.mp4", 2, 1)
-    rows = [row for number in range(8) for row in rows_of(youtube_id(number), 0, 3)]
-    (tmp_path / "rows.csv").write_text("\n".join(rows) + "\n")
-    source = replace(options().source, mirror=str(mirror))
-    done = acquire(options(source=source, annotations=tmp_path / "rows.csv", limit=None))
-    row = report(options().out)[youtube_id(2)] if done.num_shards else None
-    assert row is None or row.outcome is Outcome.TOO_SHORT
-    assert done.outcomes["too-short"] >= 1
+def test_a_video_shorter_than_its_rows_is_too_short(options, tmp_path):
+    folder = make_world(tmp_path / "w", num_videos=2, missing=(), seconds=4)
+    make_video(folder / "videos" / f"{youtube_id(1)}.mp4", 1, 30)
+    source = replace(options().source, mirror=str(folder / "videos"))
+    done = acquire(options(source=source, annotations=folder / "rows.csv"))
+    assert done.outcomes == {"ok": 1, "too-short": 1}
+    assert (
+        "ends at 1.0 s, its last annotation is at 3.0 s"
+        in report(options().out)[youtube_id(1)].message
+    )
+
+
+def test_boxes_after_the_end_of_a_video_are_counted_not_hidden(options, tmp_path):
+    folder = make_world(tmp_path / "w", num_videos=1, missing=(), seconds=2)
+    make_video(folder / "videos" / f"{youtube_id(0)}.mp4", 0, 20)
+    source = replace(options().source, mirror=str(folder / "videos"))
+    done = acquire(options(source=source, annotations=folder / "rows.csv"))
+    assert done.exit_code is ExitCode.DONE
+    assert report(options().out)[youtube_id(0)].facts["boxes_without_frame"] == 1
+    assert open_set(options().out).index.notes == (
+        "1 boxes belong to times at which their videos show no frame any more",
+    )
+
+
+@pytest.mark.parametrize("times_ms", [(713, 1713), (715,), (1, 34), (0, 999)])
+def test_labels_between_two_ticks_are_with_the_frame_that_is_shown_then(
+    times_ms, options, tmp_path
+):
+    folder = make_world(tmp_path / "w", num_videos=1, missing=())
+    rows = [f"{youtube_id(0)},{time_ms},0,person,0,present,0,1,0,1" for time_ms in times_ms]
+    (folder / "rows.csv").write_text("\n".join(rows) + "\n")
+    source = replace(options().source, mirror=str(folder / "videos"))
+    acquire(options(annotations=folder / "rows.csv", source=source))
+    frames = samples(options().out)
+    found = {box["timestamp_ms"]: sample for sample in frames for box in sample.facts.boxes}
+    assert found.keys() == set(times_ms)
+    for time_ms, sample in found.items():
+        assert read(decode_image(sample.jpg)) == time_ms * 30 // 1000
 
 
 def test_not_one_video_is_a_failure_that_leaves_a_report_and_no_set(options, tmp_path):
@@ -276,3 +310,167 @@ def test_tars_that_no_index_lists_go_when_the_set_is_published(options, undistur
     acquire(options())
     (out / "ytbb-training-000000.tar").unlink()
     assert published(out) == undisturbed
+
+
+def test_a_scratch_folder_that_cannot_be_used_charges_no_video(options, world, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with FaultyServer(world / "videos") as server:
+        source = replace(options().source, mirror=server.url)
+        with pytest.raises(VsdaError, match="Not a directory"):
+            acquire(options(source=source, scratch=tmp_path / "file"))
+        assert acquire(options(source=source)).outcomes == {"gone": 1, "ok": 7}
+
+
+def test_two_sets_with_one_scratch_folder_keep_apart(options, tmp_path):
+    first, second = (Layout(str(tmp_path / name), "train") for name in ("a", "b"))
+    assert first.scratch(tmp_path) != second.scratch(tmp_path)
+    assert Layout("s3://a/x", "train").scratch(None) != Layout("s3://b/x", "train").scratch(None)
+
+
+def test_originals_are_kept_also_where_out_is_relative(options, world, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with FaultyServer(world / "videos") as server:
+        source = replace(options().source, mirror=server.url, kept="out/ytbb-train-videos")
+        acquire(options(out="out", source=source))
+    assert len(list((tmp_path / "out" / "ytbb-train-videos").iterdir())) == 7
+
+
+def test_overwrite_goes_on_where_nothing_differs(options):
+    acquire(options())
+    before = {path: path.stat().st_mtime_ns for path in Path(options().out).glob("*.tar")}
+    acquire(options(overwrite=True))
+    assert {path: path.stat().st_mtime_ns for path in Path(options().out).glob("*.tar")} == before
+
+
+def test_overwrite_remembers_who_is_dead_even_if_it_is_killed(options, world, tmp_path):
+    mirror = tmp_path / "short"
+    shutil.copytree(world / "videos", mirror)
+    ends_s = [5, 5, 1, 1, 1, 1, 1, 1]
+    rows = [
+        row for number, end_s in enumerate(ends_s) for row in rows_of(youtube_id(number), 0, end_s)
+    ]
+    (tmp_path / "rows.csv").write_text("\n".join(rows) + "\n")
+    source = replace(options().source, mirror=str(mirror))
+    changed = {"annotations": tmp_path / "rows.csv", "source": source}
+    acquire(options(**changed))
+    dead = {name for name, row in report(options().out).items() if row.outcome == "too-short"}
+    assert dead == {youtube_id(0), youtube_id(1)}
+    plan = make_plan(options(**changed, jpeg_quality=50))
+    with pytest.raises(RuntimeError):
+        _open_state(plan, _fail, overwrite=True)
+    wipe(plan.layout, read_state(plan.layout).rows)
+    assert report(options().out).keys() >= dead
+    assert acquire(options(**changed, jpeg_quality=50)).outcomes["too-short"] == len(dead)
+
+
+def _fail():
+    raise RuntimeError
+
+
+def test_pieces_without_settings_are_never_taken_for_ours(options):
+    acquire(options())
+    layout = Layout(options().out, "train")
+    Path(layout.pieces).mkdir(parents=True)
+    record = PieceRecord(
+        row=report(options().out)[youtube_id(0)], piece=open_set(layout.out).index.shards[0]
+    )
+    Path(layout.index).unlink()
+    Path(layout.piece_record(youtube_id(0))).write_bytes(record.to_json())
+    shutil.copy(Path(layout.out) / record.piece.url, layout.piece(youtube_id(0)))
+    with pytest.raises(ShardError, match="nobody knows what the files beside it were made with"):
+        acquire(options())
+
+
+@pytest.mark.parametrize("content", ["{half", "[]"])
+def test_damaged_settings_are_told(content, options):
+    layout = Layout(options().out, "train")
+    Path(layout.staging).mkdir(parents=True)
+    Path(layout.settings).write_text(content)
+    with pytest.raises(ShardError, match=r"settings\.json: damaged"):
+        acquire(options())
+
+
+def test_a_tar_with_wrong_bytes_is_made_again_when_its_shard_changes(
+    options, world, undisturbed, tmp_path
+):
+    mirror = tmp_path / "fuller"
+    shutil.copytree(world / "videos", mirror)
+    gap = mirror / f"{youtube_id(6)}.mp4"
+    gap.rename(tmp_path / "aside.mp4")
+    source = replace(options().source, mirror=str(mirror))
+    acquire(options(source=source))
+    for path in Path(options().out).glob("*.tar"):
+        data = bytearray(path.read_bytes())
+        data[len(data) // 3] ^= 1
+        path.write_bytes(data)
+    (tmp_path / "aside.mp4").rename(gap)
+    acquire(options(source=source))
+    shard = report(options().out)[youtube_id(6)].shard
+    name = f"ytbb-train-{shard:06d}.tar"
+    assert (Path(options().out) / name).read_bytes() == undisturbed[name]
+
+
+def test_an_unfinished_set_refuses_a_smaller_limit_too(options):
+    layout = Layout(options().out, "train")
+    plan = make_plan(options())
+    state = State(settings=dict(plan.settings), pieces={youtube_id(n): None for n in range(8)})
+    with pytest.raises(ShardError, match="give the old limit"):
+        check_settings(state, make_plan(options(limit=2)))
+    assert layout.name == "ytbb-train"
+
+
+def test_a_part_without_shards_is_done(options):
+    acquire(options())
+    part = acquire(options(task=(5, 6)))
+    assert (part.exit_code, part.num_videos, part.num_shards) == (ExitCode.DONE, 0, 0)
+
+
+def test_parts_of_different_divisions_shut_each_other_out(options):
+    layout = Layout(options().out, "train")
+    with (
+        exclusive(layout.task_lock(0, 4)),
+        pytest.raises(VsdaError, match="another process is writing here"),
+    ):
+        acquire(options(task=(0, 2)))
+
+
+def test_many_parts_may_start_at_once(options):
+    layout = Layout(options().out, "train")
+    failed = []
+
+    def enter(number):
+        try:
+            with hold(layout, (number, 16)):
+                pass
+        except VsdaError as error:
+            failed.append(str(error))
+
+    threads = [threading.Thread(target=enter, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+
+
+def test_a_set_whose_tars_are_gone_and_cannot_be_had_has_no_index(options, tmp_path):
+    acquire(options())
+    for path in Path(options().out).glob("*.tar"):
+        path.unlink()
+    (tmp_path / "empty").mkdir()
+    done = acquire(options(source=replace(options().source, mirror=str(tmp_path / "empty"))))
+    assert done.exit_code is ExitCode.FAILED
+    assert not Path(Layout(options().out, "train").index).exists()
+
+
+def test_whole_videos_have_the_time_that_their_length_needs(options, tmp_path):
+    folder = make_world(tmp_path / "w", num_videos=1, missing=(), seconds=8)
+    job = PieceJob(
+        path=folder / "videos" / f"{youtube_id(0)}.mp4",
+        video=make_plan(options()).annotations.video(youtube_id(0)),
+        split="train",
+        content=options(span="full").content,
+        target=str(tmp_path / "piece.tar"),
+    )
+    assert _wanted_ms(job, options().limits) == 8000
+    assert _wanted_ms(replace(job, content=options().content), options().limits) == 1000

@@ -6,6 +6,7 @@ So pace, pauses, retries and giving up hold for the whole run, whatever runs the
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 from vsda.acquire.jobs import ShardJob, ShardResult, VideoJob, VideoResult
 from vsda.acquire.manners import Circuit, Gate, Pace
@@ -76,7 +77,7 @@ class Coordinator:
                 self._receive(done, time.monotonic())
 
     def _is_over(self, now: float) -> bool:
-        if self._engine.num_running or self._queue.ready_shards:
+        if self._engine.num_running:
             return False
         return self.circuit.gate(now) is Gate.STOPPED or self._queue.wait_s(now) is None
 
@@ -96,7 +97,7 @@ class Coordinator:
         if asked is None:
             return None
         self._pace.asked(now)
-        self._asking[asked.youtube_id] = asked
+        self._asking[asked.youtube_id] = replace(asked, at=now)
         return VideoJob(
             video=self._plan.annotations.video(asked.youtube_id),
             shard=asked.shard,
@@ -141,7 +142,11 @@ class Coordinator:
             self._receive_video(done.task, asked, result, now)
 
     def _receive_shard(self, job: ShardJob, done: Done[Job, Result]) -> None:
-        if isinstance(done.result, ShardResult):
+        if isinstance(done.result, ShardResult) and done.result.damaged:
+            lost = self._store.forget(job, done.result.damaged)
+            self._monitor.event("damaged", {"files": ", ".join(done.result.damaged)})
+            self._queue.reopen(job.number, lost)
+        elif isinstance(done.result, ShardResult):
             self._store.finish_shard(job, done.result.shard)
             if done.result.shard is not None:
                 self.progress.num_shards += 1
@@ -163,7 +168,7 @@ class Coordinator:
 
     def _receive_video(self, job: VideoJob, asked: Asked, result: VideoResult, now: float) -> None:
         policy = POLICIES[result.outcome]
-        is_everybodys = self.circuit.heard(result.outcome, now)
+        is_everybodys = self.circuit.heard(result.outcome, now, asked.at)
         if is_everybodys:
             self._tell_trouble(job, result, now)
             self._queue.put_back(asked)

@@ -7,6 +7,7 @@ from vsda.acquire.options import FRAMES_PER_S, AcquireOptions
 from vsda.acquire.plan import make_plan
 from vsda.acquire.publish import check_settings
 from vsda.acquire.state import State, read_state
+from vsda.errors import ShardError
 
 _BYTES_PER_PX = 0.29
 """Of a JPEG of quality 90 of ordinary video; measured on the three real videos at hand."""
@@ -57,8 +58,13 @@ def estimate(options: AcquireOptions) -> Estimate:
         ShardError: A set is there that was made otherwise.
     """
     plan = make_plan(options)
-    state = State() if options.overwrite else read_state(plan.layout)
-    check_settings(state, plan)
+    state = read_state(plan.layout)
+    try:
+        check_settings(state, plan)
+    except ShardError:
+        if not options.overwrite:
+            raise
+        state = State()
     videos = [name for _, name in plan.videos()]
     todo = [
         name

@@ -22,6 +22,9 @@ from vsda.video.timeline import frames_at_ticks, tick_ms, tick_of_label, ticks_b
 END_TOLERANCE_MS = 1000.0
 """How much earlier than its last row a video may end; rows are a second apart."""
 
+BOXES_WITHOUT_FRAME = "boxes_without_frame"
+"""Name of the fact about a video that counts rows after its end or before its first frame."""
+
 Boxes = Mapping[int, Sequence[Mapping[str, Any]]]
 
 
@@ -71,9 +74,15 @@ def clip_samples(clip: Clip) -> Iterator[Sample]:
 def shown_ticks(facts: VideoFacts, span: Span) -> tuple[range, NDArray[np.int64]]:
     """Return the ticks of a span at which a player shows a frame, and the index of that frame.
 
-    Ticks before the first frame and after the end of the last one have none.
+    Ticks before the first frame and after the end of the last one have none. Where the span starts
+    or ends between two ticks, the tick that shows the same frame belongs to it.
     """
     ticks = ticks_between(span.start_ms, span.end_ms)
+    first, last = (
+        tick_of_label(facts.pts, facts.time_base, time_ms)
+        for time_ms in (span.start_ms, span.end_ms)
+    )
+    ticks = range(min(ticks.start, first), max(ticks.stop, last + 1))
     while ticks and tick_ms(ticks[-1]) >= facts.duration_ms:
         ticks = ticks[:-1]
     frames = frames_at_ticks(facts.pts, facts.time_base, ticks)
@@ -130,6 +139,14 @@ def encode_frame(picture: NDArray[np.uint8], content: Content) -> tuple[bytes, t
     data = io.BytesIO()
     image.save(data, format="JPEG", quality=content.jpeg_quality)
     return data.getvalue(), image.size
+
+
+def count_boxes_without_frame(clip: Clip) -> int:
+    """Return how many rows belong to times at which the video shows no frame."""
+    spans = wanted_spans(clip.video, clip.facts, clip.content.span)
+    shown = {tick for span in spans for tick in shown_ticks(clip.facts, span)[0]}
+    boxes = _boxes_by_tick(clip)
+    return sum(len(rows) for tick, rows in boxes.items() if tick not in shown)
 
 
 def _boxes_by_tick(clip: Clip) -> Boxes:

@@ -10,7 +10,7 @@ from vsda.acquire.layout import Layout
 from vsda.acquire.options import Content, DecodeLimits, Source
 from vsda.acquire.piece import Piece, PieceJob, make_piece
 from vsda.datasets.youtube_bb import DATASET, Video, youtube_id_of
-from vsda.errors import ItemError, Outcome
+from vsda.errors import ItemError, Outcome, ShardError, VsdaError
 from vsda.fetch.mirror import from_mirror
 from vsda.fetch.policy import POLICIES, Policy
 from vsda.fetch.video_file import Download
@@ -19,7 +19,7 @@ from vsda.sample import Sample
 from vsda.shards.index import ShardIndex, ShardInfo, ShardSet
 from vsda.shards.read import iterate_samples
 from vsda.shards.write import write_shard
-from vsda.storage import copy_there, join
+from vsda.storage import copy_there, exists, is_local, join, sha256_file
 
 _NO_MORE: tuple[str, Iterator[Sample]] = ("", iter(()))
 
@@ -83,9 +83,15 @@ class ShardJob:
 
 @dataclass(frozen=True, slots=True)
 class ShardResult:
-    """The shard of a `ShardJob`, None where there was nothing to put into it."""
+    """What came of a `ShardJob`.
+
+    Attributes:
+        shard: The shard, None where there was nothing to put into it.
+        damaged: Names of tars whose bytes are not those that were written; no shard is made then.
+    """
 
     shard: ShardInfo | None
+    damaged: tuple[str, ...] = ()
 
 
 def run_job(job: VideoJob | ShardJob) -> VideoResult | ShardResult:
@@ -94,15 +100,23 @@ def run_job(job: VideoJob | ShardJob) -> VideoResult | ShardResult:
     Raises:
         VsdaError: This machine or the storage is at fault, not the video.
     """
-    return _fetch(job) if isinstance(job, VideoJob) else _assemble(job)
+    try:
+        return _fetch(job) if isinstance(job, VideoJob) else _assemble(job)
+    except OSError as error:  # what is wrong with a video is an ItemError by now
+        where = f"{error.filename}: " if error.filename else ""
+        raise VsdaError(
+            f"{job.name}: {where}{error.strerror or error}; what is done so far is kept, so mend "
+            "that and run the command again"
+        ) from error
 
 
 def _fetch(job: VideoJob) -> VideoResult:
     folder = job.scratch / job.video.youtube_id
     try:
-        found = _obtain(job, folder)
+        found, is_new = _obtain(job, folder)
         piece = _decode(job, found)
-        _keep(job, found, folder)
+        if is_new:
+            _keep(job, found)
     except ItemError as error:
         if POLICIES[error.outcome] in {Policy.DONE, Policy.NEVER}:
             shutil.rmtree(folder, ignore_errors=True)
@@ -116,18 +130,21 @@ def _fetch(job: VideoJob) -> VideoResult:
     return VideoResult(outcome=Outcome.OK, tool=found.tool, session=found.session, piece=piece)
 
 
-def _obtain(job: VideoJob, folder: Path) -> Download:
-    """Return the video's file: one that was kept, else from the mirror or YouTube."""
+def _obtain(job: VideoJob, folder: Path) -> tuple[Download, bool]:
+    """Return the video's file: one that was kept, else from the mirror or YouTube.
+
+    Also whether it was brought here for this job, and may be kept.
+    """
     youtube_id, source = job.video.youtube_id, job.source
     if source.kept is not None:
         try:
-            return from_mirror(source.kept, youtube_id, folder)
+            return from_mirror(source.kept, youtube_id, folder), False
         except ItemError as error:
             if error.outcome is not Outcome.GONE:
                 raise
     if source.mirror is not None:
-        return from_mirror(source.mirror, youtube_id, folder)
-    return download_video(youtube_id, folder, source.youtube)
+        return from_mirror(source.mirror, youtube_id, folder), not is_local(source.mirror)
+    return download_video(youtube_id, folder, source.youtube), True
 
 
 def _decode(job: VideoJob, found: Download) -> Piece:
@@ -144,11 +161,10 @@ def _decode(job: VideoJob, found: Download) -> Piece:
     )
 
 
-def _keep(job: VideoJob, found: Download, folder: Path) -> None:
-    kept = job.source.kept
-    if kept is None or not found.path.is_relative_to(folder):
-        return
-    copy_there(found.path, join(kept, f"{job.video.youtube_id}{found.path.suffix}"))
+def _keep(job: VideoJob, found: Download) -> None:
+    if job.source.kept is not None:
+        name = f"{job.video.youtube_id}{found.path.suffix}"
+        copy_there(found.path, join(job.source.kept, name))
 
 
 def _assemble(job: ShardJob) -> ShardResult:
@@ -156,7 +172,23 @@ def _assemble(job: ShardJob) -> ShardResult:
         return ShardResult(job.standing)
     folder = job.layout.replacements if job.replaces else job.layout.out
     target = join(folder, job.layout.shard_file(job.number))
-    return ShardResult(write_shard(target, _merged(job)))
+    try:
+        return ShardResult(write_shard(target, _merged(job)))
+    except ShardError:
+        damaged = tuple(info.url for info, folder in _inputs(job) if _is_damaged(info, folder))
+        if not damaged:
+            raise
+        return ShardResult(None, damaged)
+
+
+def _inputs(job: ShardJob) -> list[tuple[ShardInfo, str]]:
+    pieces = [(info, job.layout.pieces) for info in job.pieces.values()]
+    return pieces if job.standing is None else [*pieces, (job.standing, job.standing_folder)]
+
+
+def _is_damaged(info: ShardInfo, folder: str) -> bool:
+    place = join(folder, info.url)
+    return not exists(place) or sha256_file(place) != info.sha256
 
 
 def _merged(job: ShardJob) -> Iterator[Sample]:

@@ -13,13 +13,15 @@ OUT/.ytbb-train.part/videos/        videos on their way, where OUT is on this ma
 OUT may be a URL.
 """
 
+import hashlib
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from vsda.datasets.youtube_bb import DATASET
 from vsda.shards.index import index_path
-from vsda.storage import is_local, join
+from vsda.storage import join, local_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +112,11 @@ class Layout:
         return join(self.shard_records, f"{number:06d}.json")
 
     def scratch(self, chosen: Path | None) -> Path:
-        """Return the local folder for videos on their way."""
-        if chosen is not None:
-            return chosen
-        if is_local(self.out):
-            return Path(self.staging) / "videos"
-        return Path(tempfile.gettempdir()) / f"vsda-{self.name}"
+        """Return the local folder for videos on their way, which no other set uses."""
+        staging = local_path(self.staging)
+        if chosen is None and staging is not None:
+            return staging.absolute() / "videos"
+        place = self.staging if staging is None else str(staging.absolute())
+        digest = hashlib.sha256(place.encode()).hexdigest()[:12]
+        folder = Path(tempfile.gettempdir()) if chosen is None else chosen.absolute()
+        return folder / f"vsda-{os.getuid()}-{self.name}-{digest}"

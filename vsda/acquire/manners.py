@@ -12,6 +12,16 @@ from vsda.fetch.policy import POLICIES, Policy
 
 _JITTER = 0.25
 _SECONDS_PER_HOUR = 3600.0
+_ODD = {
+    Outcome.UNAVAILABLE,
+    Outcome.NO_FORMAT,
+    Outcome.UNKNOWN_REPLY,
+    Outcome.NOT_A_VIDEO,
+    Outcome.CRASHED,
+}
+"""Each is likely now and then; a long row of them means that something else is wrong: a message
+that nobody knows yet, an account that sees nothing, a machine that kills its workers."""
+_ODD_FACTOR = 5
 
 
 class Pace:
@@ -53,6 +63,7 @@ class Circuit:
         self._until: float | None = None
         self._pauses = 0
         self._failures = 0
+        self._oddities = 0
         self.stopped_by: Outcome | None = None
 
     def gate(self, now: float) -> Gate:
@@ -67,17 +78,27 @@ class Circuit:
         """Return how long the circuit stays shut."""
         return 0.0 if self._until is None else max(0.0, self._until - now)
 
-    def heard(self, outcome: Outcome, now: float) -> bool:
-        """Take in what came of a video; return whether the run was told to wait or stop by it."""
+    def heard(self, outcome: Outcome, now: float, asked_at: float | None = None) -> bool:
+        """Take in what came of a video; return whether the run was told to wait or stop by it.
+
+        Args:
+            outcome: What came of it.
+            now: When that was.
+            asked_at: When it was asked for; None for now. What was asked for before a pause says
+                nothing about the time after it.
+        """
+        asked_at = now if asked_at is None else asked_at
         policy = POLICIES[outcome]
         if policy is Policy.STOP:
             self.stopped_by = self.stopped_by or outcome
             return True
-        if self._until is not None and now < self._until:
-            return policy is Policy.PAUSE  # it was under way when the circuit shut
+        if self._until is not None and asked_at < self._until:
+            return policy is Policy.PAUSE
         self._failures = self._failures + 1 if policy is Policy.NOW else 0
+        self._oddities = self._oddities + 1 if outcome in _ODD else 0
         is_outage = self._failures >= (self._manners.outage_after if self._until is None else 1)
-        if policy is Policy.PAUSE or is_outage:
+        is_odd = self._oddities >= _ODD_FACTOR * self._manners.outage_after
+        if policy is Policy.PAUSE or is_outage or is_odd:
             self._pause(outcome, now)
             return True
         self._until, self._pauses = None, 0

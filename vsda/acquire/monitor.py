@@ -45,7 +45,7 @@ class Monitor(Protocol):
         """Hear what became of a video."""
 
     def event(self, name: str, facts: Mapping[str, object]) -> None:
-        """Hear of anything else: `throttled`, `retry`, `shard`, `stopped`."""
+        """Hear of anything else: `throttled`, `retry`, `shard`, `lost`, `damaged`, `stopped`."""
 
     def status(self, status: Status) -> None:
         """Hear how far the run is; about once a second."""

@@ -6,7 +6,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from vsda.acquire.frames import END_TOLERANCE_MS, Clip, clip_samples, wanted_spans
+from vsda.acquire.frames import (
+    BOXES_WITHOUT_FRAME,
+    END_TOLERANCE_MS,
+    Clip,
+    clip_samples,
+    count_boxes_without_frame,
+    wanted_spans,
+)
 from vsda.acquire.options import Content, DecodeLimits
 from vsda.datasets.youtube_bb import Video
 from vsda.errors import ItemError, Outcome
@@ -62,8 +69,7 @@ def make_piece(job: PieceJob, limits: DecodeLimits) -> Piece:
     Raises:
         ItemError: The file is no video, too short, or cannot be decoded within the limits.
     """
-    span_s = sum(span.end_ms - span.start_ms for span in job.video.spans) / 1000
-    timeout_s = limits.base_s + limits.per_span_s * span_s
+    timeout_s = limits.base_s + limits.per_span_s * _wanted_ms(job, limits) / 1000
     limited = partial(
         run_limited, write_piece, timeout_s=timeout_s, memory_bytes=limits.memory_bytes
     )
@@ -74,6 +80,23 @@ def make_piece(job: PieceJob, limits: DecodeLimits) -> Piece:
             raise
         piece = limited(replace(job, backend=_OTHER_DECODER))
     return piece
+
+
+def _wanted_ms(job: PieceJob, limits: DecodeLimits) -> float:
+    if job.content.span == "annotated":
+        return sum(span.end_ms - span.start_ms for span in job.video.spans)
+    return run_limited(
+        read_duration_ms, job.path, timeout_s=limits.base_s, memory_bytes=limits.memory_bytes
+    )
+
+
+def read_duration_ms(path: Path) -> float:
+    """Return the length of a video, from its packets.
+
+    Raises:
+        ItemError: It is no video.
+    """
+    return probe(path).duration_ms
 
 
 def write_piece(job: PieceJob) -> Piece:
@@ -117,7 +140,9 @@ def _check_length(facts: VideoFacts, announced_ms: float | None) -> None:
 
 
 def _told(clip: Clip) -> dict[str, Any]:
-    return {
+    num_lost = count_boxes_without_frame(clip)
+    lost = {BOXES_WITHOUT_FRAME: num_lost} if num_lost else {}
+    return lost | {
         "codec": clip.facts.codec,
         "width_px": clip.facts.width_px,
         "height_px": clip.facts.height_px,

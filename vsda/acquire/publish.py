@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vsda.acquire.frames import BOXES_WITHOUT_FRAME
 from vsda.acquire.layout import Layout
 from vsda.acquire.plan import AcquirePlan
 from vsda.acquire.state import State
 from vsda.datasets.youtube_bb import DATASET
 from vsda.errors import ShardError
-from vsda.fetch.rows import dump_rows
+from vsda.fetch.rows import VideoRow, dump_rows
 from vsda.shards.index import ShardIndex, ShardInfo
+from vsda.shards.names import part_pattern
 from vsda.storage import (
     exists,
     file_size,
@@ -34,7 +36,13 @@ def check_settings(state: State, plan: AcquirePlan) -> None:
     Raises:
         ShardError: It was; the message has each difference.
     """
+    place = join(plan.layout.out, plan.layout.name)
     if state.settings is None:
+        if state.pieces or state.records:
+            raise ShardError(
+                f"{plan.layout.settings}: missing, so nobody knows what the files beside it were "
+                "made with; give --overwrite to begin anew"
+            )
         return
     old = {name: value for name, value in state.settings.items() if name != "limit"}
     differing = sorted(
@@ -48,13 +56,13 @@ def check_settings(state: State, plan: AcquirePlan) -> None:
             for name in differing
         )
         raise ShardError(
-            f"{join(plan.layout.out, plan.layout.name)}: this set was begun otherwise: {changes}; "
+            f"{place}: this set was begun otherwise: {changes}; "
             "give --overwrite to replace it, or another --out"
         )
-    strangers = state.inside - set(plan.youtube_ids)
+    strangers = (state.inside | state.pieces.keys()) - set(plan.youtube_ids)
     if strangers:
         raise ShardError(
-            f"{join(plan.layout.out, plan.layout.name)}: holds {len(strangers)} videos that this "
+            f"{place}: holds {len(strangers)} videos that this "
             "--limit leaves out; give the old limit or a larger one, --overwrite, or another --out"
         )
 
@@ -65,10 +73,17 @@ def begin(layout: Layout, settings: Mapping[str, Any]) -> None:
         write_atomic(layout.settings, _canonical(settings))
 
 
-def wipe(layout: Layout) -> None:
-    """Delete a set, finished or not, the index first; rows of dead videos stay."""
-    remove(layout.index, missing_ok=True)
-    remove_tree(layout.staging)
+def wipe(layout: Layout, rows: Mapping[str, VideoRow]) -> None:
+    """Delete a set, finished or not, and leave `rows` as its report.
+
+    The index goes first, and what the staging folder holds before the settings that it was made
+    with: wherever this is killed, nothing that is left can be taken for a part of another set.
+    """
+    remove(layout.index)
+    if rows:
+        write_atomic(layout.report, dump_rows([rows[name] for name in sorted(rows)]))
+    for folder in (layout.pieces, layout.shard_records, layout.replacements, layout.staging):
+        remove_tree(folder)
     _delete_files(layout, keep=())
 
 
@@ -88,6 +103,8 @@ def publish(plan: AcquirePlan, state: State) -> ShardIndex | None:
         write_atomic(layout.report, dump_rows(rows))
     if index.shards:
         write_atomic(layout.index, index.to_json())
+    else:
+        remove(layout.index)
     _delete_files(layout, keep=index.shards)  # what a killed --overwrite has left
     remove(layout.old_index, missing_ok=True)
     for number in list(state.records):
@@ -105,6 +122,7 @@ def make_index(plan: AcquirePlan, state: State) -> ShardIndex:
     rows = [state.rows[name] for name in plan.youtube_ids if name in state.rows]
     num_left = len(plan.youtube_ids) - len(rows)
     outcomes = Counter(row.outcome.value for row in rows)
+    num_lost = sum((row.facts or {}).get(BOXES_WITHOUT_FRAME, 0) for row in rows)
     return ShardIndex(
         name=plan.layout.name,
         dataset=DATASET,
@@ -115,14 +133,19 @@ def make_index(plan: AcquirePlan, state: State) -> ShardIndex:
         notes=(
             *plan.annotations.notes(),
             *((f"{num_left} videos were not asked for yet",) if num_left else ()),
+            *((_lost_boxes_note(num_lost),) if num_lost else ()),
         ),
     )
+
+
+def _lost_boxes_note(num_lost: int) -> str:
+    return f"{num_lost} boxes belong to times at which their videos show no frame any more"
 
 
 def _delete_files(layout: Layout, keep: Sequence[ShardInfo]) -> None:
     """Delete tars of the set, and what lies beside them, but those of `keep`."""
     kept = {name for shard in keep for name in (shard.url, shard.idx_url)}
-    ours = re.compile(rf"{re.escape(layout.name)}-\d{{6}}\.(tar|idx)(\.part)?")
+    ours = re.compile(rf"{re.escape(layout.name)}-\d{{6}}\.(tar|idx)|{part_pattern(layout.name)}")
     for name in list_names(layout.out):
         if ours.fullmatch(name) and name not in kept:
             remove(join(layout.out, name))

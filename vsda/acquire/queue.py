@@ -2,6 +2,7 @@
 
 import heapq
 from collections import Counter, deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
 
@@ -12,11 +13,12 @@ from vsda.errors import Outcome
 
 @dataclass(frozen=True, order=True, slots=True)
 class Asked:
-    """A video to ask for, the `attempt`-th time in this run."""
+    """A video to ask for, the `attempt`-th time in this run; `at` is when it was asked for."""
 
     shard: int
     youtube_id: str
     attempt: int = 1
+    at: float = 0.0
 
 
 class Queue:
@@ -70,6 +72,12 @@ class Queue:
         """Take a video back that is to be asked for once more, at the time `at`."""
         again = Asked(asked.shard, asked.youtube_id, asked.attempt + 1)
         heapq.heappush(self._again, (at, next(self._ticket), again))
+
+    def reopen(self, shard: int, youtube_ids: Iterable[str]) -> None:
+        """Take videos back that were settled, and whose shard waits for them again."""
+        for youtube_id in youtube_ids:
+            self._left[shard] += 1
+            self._first.appendleft(Asked(shard, youtube_id))
 
     def settle(self, asked: Asked) -> None:
         """Count a video as done with; the last one makes its shard ready."""

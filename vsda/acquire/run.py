@@ -3,9 +3,10 @@
 import signal
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from vsda.acquire.coordinator import Coordinator
@@ -19,18 +20,18 @@ from vsda.acquire.publish import begin, check_settings, publish, wipe
 from vsda.acquire.state import State, read_state
 from vsda.acquire.store import Store
 from vsda.engine.run import open_engine
-from vsda.errors import ExitCode, Outcome, StoppedError
+from vsda.errors import ExitCode, Outcome, ShardError
 from vsda.fetch.mirror import check_mirror
 from vsda.shards.change import finish_change, interrupted_changes
 from vsda.shards.index import ShardIndex
-from vsda.storage import exclusive
+from vsda.storage import exclusive, local_path
 
 _SIGNALS = {
     signal.SIGINT: ExitCode.STOPPED,
     signal.SIGTERM: ExitCode.TERMINATED,
 }
 _DONE = (Outcome.OK, Outcome.WITHDRAWN)
-_THIS_MACHINE = {Outcome.DISK_FULL, Outcome.NO_JS_RUNTIME}
+_THIS_MACHINE = {Outcome.DISK_FULL, Outcome.NO_JS_RUNTIME, Outcome.CRASHED}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,11 +43,13 @@ class AcquireReport:
         index: Where the index lies; None where there is no set, or the run was about a part of it.
         num_videos: Videos that the run is about.
         num_left: Those that are still to be asked for.
-        num_samples: Frames in the set.
+        num_samples: Frames in the set, or in the part of it that the run is about.
         num_shards: Its tars.
         num_bytes: Their size.
         outcomes: Videos by what became of them, in this and earlier runs.
         notes: What a user should know.
+        stopped: Why the run ended before its end and what to do; empty where it did not.
+        stop_code: The exit status that goes with it.
     """
 
     name: str
@@ -58,6 +61,8 @@ class AcquireReport:
     num_bytes: int
     outcomes: Mapping[str, int]
     notes: tuple[str, ...]
+    stopped: str = ""
+    stop_code: ExitCode | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values."""
@@ -72,11 +77,13 @@ class AcquireReport:
 
     @property
     def exit_code(self) -> ExitCode:
-        """The exit status of a run that came to its end."""
-        if not self.num_shards:
-            return ExitCode.FAILED
+        """The exit status of the run."""
+        if self.stop_code is not None:
+            return self.stop_code
         num_done = sum(self.outcomes.get(outcome.value, 0) for outcome in _DONE)
-        return ExitCode.DONE if num_done == self.num_videos else ExitCode.PARTIAL
+        if num_done == self.num_videos:
+            return ExitCode.DONE
+        return ExitCode.PARTIAL if self.num_shards else ExitCode.FAILED
 
 
 def acquire(options: AcquireOptions, monitor: Monitor | None = None) -> AcquireReport:
@@ -89,7 +96,6 @@ def acquire(options: AcquireOptions, monitor: Monitor | None = None) -> AcquireR
         UsageError: Options that contradict each other, or a mirror that is not there.
         DatasetError: The annotations are not there, or not what they should be.
         ShardError: A set is there that was made otherwise, or is damaged.
-        StoppedError: Throttled, blocked, or stopped by a signal; what is done is kept.
         VsdaError: Another process writes the same set, or this machine is at fault.
     """
     plan = make_plan(options)
@@ -97,13 +103,12 @@ def acquire(options: AcquireOptions, monitor: Monitor | None = None) -> AcquireR
     with hold(plan.layout, options.task) as check_lock:
         if options.source.mirror is not None:
             check_mirror(options.source.mirror)
-        state = _open_state(plan, overwrite=options.overwrite)
+        state = _open_state(plan, check_lock, overwrite=options.overwrite)
         coordinator, caught = _work(plan, options, state, monitor or Silent())
         check_lock()
         index = publish(plan, state) if options.task is None else None
     report = _report(plan, state, index, coordinator.num_left)
-    _raise_if_stopped(coordinator, caught, report)
-    return report
+    return _with_reason(report, coordinator, caught)
 
 
 def _finish_removal(layout: Layout) -> None:
@@ -113,13 +118,21 @@ def _finish_removal(layout: Layout) -> None:
             finish_change(layout.out, layout.name)
 
 
-def _open_state(plan: AcquirePlan, *, overwrite: bool) -> State:
+def _open_state(plan: AcquirePlan, check_lock: Callable[[], None], *, overwrite: bool) -> State:
+    """Return what is done; a set that was made otherwise is wiped if `overwrite` says so.
+
+    What is known of videos that cannot be had, or must not, outlives the set.
+    """
     state = read_state(plan.layout)
-    if overwrite:
-        wipe(plan.layout)
+    try:
+        check_settings(state, plan)
+    except ShardError:
+        if not overwrite:
+            raise
         dead = {row.video: row for row in state.rows.values() if row.outcome is not Outcome.OK}
+        check_lock()
+        wipe(plan.layout, dead)
         state = State(rows=dead)
-    check_settings(state, plan)
     begin(plan.layout, plan.settings)
     return state
 
@@ -128,12 +141,23 @@ def _work(
     plan: AcquirePlan, options: AcquireOptions, state: State, monitor: Monitor
 ) -> tuple[Coordinator, list[signal.Signals]]:
     engine = open_engine(
-        options.engine, run_job, num_workers=options.num_workers, address=options.address
+        options.engine,
+        run_job,
+        num_workers=options.num_workers,
+        address=options.address,
+        needs=_shared_places(options),
     )
     with stop_signals() as caught, engine:
         coordinator = Coordinator(plan, options, Store(plan, state), engine, monitor)
         coordinator.run(lambda: bool(caught))
     return coordinator, caught
+
+
+def _shared_places(options: AcquireOptions) -> list[Path]:
+    """Return the local folders that every node of a cluster must see."""
+    places = (options.out, options.source.mirror, options.source.kept)
+    paths = [local_path(place) for place in places if place is not None]
+    return [path.absolute() for path in paths if path is not None and path.exists()]
 
 
 @contextmanager
@@ -159,7 +183,10 @@ def stop_signals() -> Iterator[list[signal.Signals]]:
 def _report(
     plan: AcquirePlan, state: State, index: ShardIndex | None, num_left: int
 ) -> AcquireReport:
-    shards = [info for number in state.numbers() if (info := state.shard(number))]
+    ours = set(plan.shard_numbers())
+    shards = [
+        info for number in state.numbers() if number in ours and (info := state.shard(number))
+    ]
     rows = [state.rows[name] for _, name in plan.videos() if name in state.rows]
     return AcquireReport(
         name=plan.layout.name,
@@ -174,22 +201,22 @@ def _report(
     )
 
 
-def _raise_if_stopped(
-    coordinator: Coordinator, caught: list[signal.Signals], report: AcquireReport
-) -> None:
+def _with_reason(
+    report: AcquireReport, coordinator: Coordinator, caught: list[signal.Signals]
+) -> AcquireReport:
     left = f"{report.num_left} of {report.num_videos} videos are left"
     if caught:
-        raise StoppedError(
-            _SIGNALS[caught[0]],
-            f"stopped by {caught[0].name}; {left}; run the same command again to go on",
-        )
+        reason = f"stopped by {caught[0].name}; {left}; run the same command again to go on"
+        return replace(report, stopped=reason, stop_code=_SIGNALS[caught[0]])
     outcome = coordinator.circuit.stopped_by
     if outcome is None:
-        return
+        return report
+    advice = _ADVICE.get(outcome, f"{outcome} for too many videos in a row; {_LOOK_AT_REPORT}")
     code = ExitCode.FAILED if outcome in _THIS_MACHINE else ExitCode.THROTTLED
-    raise StoppedError(code, f"stopped: {_ADVICE[outcome]}; {left}")
+    return replace(report, stopped=f"stopped: {advice}; {left}", stop_code=code)
 
 
+_LOOK_AT_REPORT = "see their messages in the report, then run the same command again"
 _ADVICE: Mapping[Outcome, str] = {
     Outcome.THROTTLED: "throttled again after each pause; wait some hours, ask for fewer videos "
     "an hour (--per-hour), then run the same command again",

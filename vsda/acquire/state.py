@@ -1,6 +1,5 @@
 """What is done of a set: read from its index and report, and from what runs left unfinished."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from vsda.acquire.layout import Layout
 from vsda.datasets.youtube_bb import youtube_id_of
-from vsda.errors import Outcome, ShardError
+from vsda.errors import Outcome, ShardError, VsdaError
 from vsda.fetch.policy import POLICIES, Policy
 from vsda.fetch.rows import MIRROR, VideoRow, load_rows
 from vsda.shards.index import ShardInfo, load_index
@@ -51,6 +50,7 @@ class ShardRecord:
 
 _PIECE = TypeAdapter(PieceRecord)
 _SHARD = TypeAdapter(ShardRecord)
+_SETTINGS = TypeAdapter(dict[str, Any])
 
 
 @dataclass(slots=True)
@@ -113,15 +113,19 @@ def read_state(layout: Layout) -> State:
         state.settings = index.settings
         state.listed = {shard_number(info): info for info in index.shards}
     elif exists(layout.settings):
-        state.settings = json.loads(read_bytes(layout.settings))
+        state.settings = _read(_SETTINGS, layout.settings)
     if exists(layout.report):
         state.rows = {row.video: row for row in load_rows(layout.report)}
     for place in list_files(layout.shard_records, ".json"):
         record = _read(_SHARD, place)
+        if record is None:
+            continue
         state.records[record.number] = record
         state.rows |= {row.video: row for row in record.rows}
     for place in list_files(layout.pieces, ".json"):
         piece = _read(_PIECE, place)
+        if piece is None:
+            continue
         state.rows[piece.row.video] = piece.row
         state.loose.add(piece.row.video)
         if piece.piece is not None:
@@ -136,12 +140,10 @@ def read_state(layout: Layout) -> State:
 def _drop_damaged(state: State, layout: Layout) -> None:
     """Forget shards whose tar is missing or cut, so that their videos are asked for again.
 
-    Only sizes are compared, and only on this machine: hashing terabytes, or asking a server about
-    every object, is for `vsda shards verify`.
+    Only sizes are compared, and on a URL only of what the index does not list: hashing terabytes,
+    or asking a server about every object, is for `vsda shards verify`.
     """
-    if not is_local(layout.out):
-        return
-    for number, info in list(state.listed.items()):
+    for number, info in list(state.listed.items()) if is_local(layout.out) else ():
         if file_size(join(layout.out, info.url)) != info.filesize and number not in state.records:
             del state.listed[number]
     for number, record in list(state.records.items()):
@@ -172,7 +174,14 @@ def shard_number(info: ShardInfo) -> int:
 
 
 def _read(adapter: TypeAdapter[Any], place: str) -> Any:
+    """Return what a file holds, None where another part of the set removed it meanwhile."""
     try:
-        return adapter.validate_json(read_bytes(place))
+        data = read_bytes(place)
+    except VsdaError:
+        if exists(place):
+            raise
+        return None
+    try:
+        return adapter.validate_json(data)
     except ValidationError as error:
         raise ShardError(f"{place}: damaged: {error.errors()[0]['msg']}; remove it") from error

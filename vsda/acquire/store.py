@@ -1,11 +1,12 @@
 """Writes down what a run achieves, each step whole, so that a kill loses only what is under way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
 from vsda.acquire.jobs import ShardJob, VideoJob, VideoResult
 from vsda.acquire.plan import AcquirePlan
 from vsda.acquire.state import PieceRecord, ShardRecord, State
+from vsda.datasets.youtube_bb import youtube_id_of
 from vsda.fetch.rows import VideoRow
 from vsda.shards.index import ShardInfo
 from vsda.storage import remove, write_atomic
@@ -82,6 +83,18 @@ class Store:
         self.state.inside |= job.pieces.keys()
         for name in job.youtube_ids:
             self._drop_piece(name)
+
+    def forget(self, job: ShardJob, damaged: Collection[str]) -> list[str]:
+        """Forget damaged tars of a shard; return the videos that must be asked for again."""
+        lost = [name for name, info in job.pieces.items() if info.url in damaged]
+        if job.standing is not None and job.standing.url in damaged:
+            lost += sorted({youtube_id_of(row.name) for row in job.standing.sequences})
+            self.state.listed.pop(job.number, None)
+            self.state.records.pop(job.number, None)
+        for name in lost:
+            self.state.pieces.pop(name, None)
+            self.state.inside.discard(name)
+        return [name for name in job.youtube_ids if name in lost and name not in self.state.pieces]
 
     def _drop_piece(self, name: str) -> None:
         if name in self.state.loose:

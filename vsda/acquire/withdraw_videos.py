@@ -72,8 +72,8 @@ class VideoSet:
         self._index = load_index(layout.index) if exists(layout.index) else None
         if self._index is None and exists(layout.old_index):
             raise ShardError(
-                f"{layout.index}: not there: a command was killed while it changed shards; run "
-                "'vsda fetch ytbb', or this command without --dry-run, to finish its work"
+                f"{layout.index}: not there: a fetch was killed while it changed shards; run it "
+                "again to finish its work, then remove the video"
             )
         self._state = read_state(layout)
         self._report = load_rows(layout.report) if exists(layout.report) else []

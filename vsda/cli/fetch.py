@@ -10,7 +10,7 @@ import typer
 
 from vsda.cli.archives import coco, davis, fbms, voc
 from vsda.cli.fetch_watch import watch, words
-from vsda.errors import ExitCode, StoppedError, UsageError
+from vsda.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from vsda.acquire.estimate import Estimate
@@ -202,15 +202,19 @@ def ytbb(
             "seed": seed,
             "videos_per_shard": videos_per_shard,
             "decoder": decoder,
-            "videos_per_hour": per_hour if per_hour is not None or mirror is None else 0.0,
+            "videos_per_hour": per_hour,
             "pause_s": None if pause_min is None else pause_min * 60,
             "max_pauses": max_pauses,
         },
-        settings or [],
+        [*(() if mirror is None else ("videos_per_hour=0.0",)), *(settings or ())],
     )
+    from vsda.storage import to_place
+
     data = Path(os.environ.get("VSDA_DATA", "data"))
-    place = out or str(data / "shards")
+    place = str(to_place(out or str(data / "shards")))
     _check(limit, workers, engine, address)
+    if overwrite and task is not None:
+        raise UsageError("--overwrite is for the whole set: run it once without --task")
     if mirror is None and not dry_run:
         _preflight(place, cookies)
     rows = annotations or _annotations(data / "ytbb", recipe.split, may_fetch=not dry_run)
@@ -291,7 +295,8 @@ def _outcomes(text: str | None) -> "frozenset[Any]":
     from vsda.errors import Outcome, UnknownNameError
     from vsda.fetch.policy import POLICIES
 
-    known = {outcome.value for outcome in POLICIES if outcome is not Outcome.OK}
+    done = (Outcome.OK, Outcome.WITHDRAWN)
+    known = {outcome.value for outcome in POLICIES if outcome not in done}
     names = [name.strip() for name in (text or "").split(",") if name.strip()]
     for name in names:
         if name not in known:
@@ -340,16 +345,13 @@ def _run(options: "AcquireOptions", ledger: Path | None, *, as_json: bool) -> Ex
     from vsda.acquire.ledger import export_ledger
     from vsda.acquire.run import acquire
 
-    try:
-        with watch(as_json=as_json) as monitor:
-            report = acquire(options, monitor)
-    except StoppedError:
-        if ledger is not None:
-            export_ledger(options.out, options.split, ledger)
-        raise
+    with watch(as_json=as_json) as monitor:
+        report = acquire(options, monitor)
     if ledger is not None:
         export_ledger(options.out, options.split, ledger)
     _print_report(report, as_json=as_json)
+    if report.stopped:
+        sys.stderr.write(f"vsda: {report.stopped}\n")
     return report.exit_code
 
 
