@@ -204,3 +204,18 @@ def test_outcomes_that_count_as_final_are_asked_for_again_by_name(fetch, tube, t
 
 def test_an_outcome_that_does_not_exist_is_a_wrong_usage(fetch):
     assert "Did you mean 'private'" in fetch("--retry", "privat", code=2).stderr
+
+
+def test_a_stopped_run_ends_with_its_result_in_json_too(fetch, tube):
+    tube.say(1, messages_first=[BOT])
+    stopped = fetch("--json", code=75)
+    last = json.loads(stopped.stdout.splitlines()[-1])
+    assert last["event"] == "done"
+    assert last["stop_code"] == 75
+    assert "takes this address for a robot" in last["stopped"]
+
+
+def test_parts_and_overwrite_do_not_go_together(fetch):
+    assert (
+        "--overwrite is for the whole set" in fetch("--task", "0/2", "--overwrite", code=2).stderr
+    )
