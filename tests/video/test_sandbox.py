@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.video import sandbox_jobs as jobs
-from vsda.errors import ItemError, Outcome, ShardError
-from vsda.video.sandbox import close_servers, run_limited
+from vsda.errors import ItemError, Outcome, ShardError, VsdaError
+from vsda.video.sandbox import _idle_servers, close_servers, run_limited
 
 MIB = 1 << 20
 
@@ -204,6 +204,45 @@ def test_a_server_that_was_killed_is_replaced():
     assert limited(jobs.double, 4) == 8
 
 
+def test_a_server_that_dies_between_the_look_at_it_and_the_call_is_replaced(monkeypatch):
+    server_pid = int(limited(jobs.my_parent))
+    os.kill(server_pid, signal.SIGKILL)
+    wait_until(lambda: not is_running(server_pid))
+    (server,) = _idle_servers
+    monkeypatch.setattr(server.process, "poll", lambda: None)  # as if it had died a moment later
+    before = num_descriptors()
+    assert limited(jobs.double, 4) == 8
+    assert num_descriptors() == before
+
+
+def test_a_server_that_dies_when_it_reads_the_call_is_replaced():
+    server_pid = int(limited(jobs.my_parent))
+    os.kill(server_pid, signal.SIGSTOP)
+    killer = threading.Timer(0.3, os.kill, (server_pid, signal.SIGKILL))
+    killer.start()
+    assert limited(jobs.double, 4) == 8
+    killer.join()
+    assert int(limited(jobs.my_parent)) != server_pid
+
+
+def test_a_server_that_does_not_start_is_a_fault_of_the_machine(tmp_path, monkeypatch):
+    close_servers()
+    (tmp_path / "av.py").write_text("raise RuntimeError('libva.so.2: wrong version')")
+    before = num_descriptors()
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(tmp_path)
+        with pytest.raises(VsdaError) as caught:
+            limited(jobs.double, 4)
+    assert not isinstance(caught.value, ItemError)
+    assert str(caught.value).startswith(
+        f"{sys.executable}: the process in which double would run does not start on this machine; "
+        "its last words: "
+    )
+    assert "libva.so.2: wrong version; mend that" in str(caught.value)
+    assert num_descriptors() == before
+    assert limited(jobs.double, 4) == 8
+
+
 def test_a_server_killed_during_a_call_takes_the_child_with_it(tmp_path):
     note = tmp_path / "pids"
 
@@ -216,7 +255,7 @@ def test_a_server_killed_during_a_call_takes_the_child_with_it(tmp_path):
     error = error_of(jobs.note_parent_and_loop, note)
     killer.join()
     assert error.outcome is Outcome.CRASHED
-    assert "the server process of note_parent_and_loop died" in str(error)
+    assert str(error).startswith("the server process of note_parent_and_loop died")
     wait_until(lambda: not is_running(int(note.read_text().split()[1])))
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 from typing import Any, TypeVar
 
-from vsda.errors import ItemError, Outcome
+from vsda.errors import ItemError, Outcome, VsdaError
 from vsda.video.sandbox_server import HEADER, REPORT, kill_group
 
 Argument = TypeVar("Argument")
@@ -61,30 +61,49 @@ def run_limited(
     Raises:
         VsdaError: One that `function` raised, an ItemError with its outcome; or an ItemError about
             the child: HUNG at the time limit, OUT_OF_MEMORY at the memory limit or for a
-            MemoryError, CRASHED for a signal, another exception or an early exit.
+            MemoryError, CRASHED for a signal, another exception or an early exit. Or the server
+            does not start: this machine is at fault, not the argument.
         OSError: The disk is full, or the quota used up, in `function`.
     """
     call = pickle.dumps((function, argument), pickle.HIGHEST_PROTOCOL)
     module = function.__module__.encode()
-    server = _take_server()
-    watch = _Watch(function.__name__, server, timeout_s, memory_bytes)
-    try:
-        failed, answer = watch.run(HEADER.pack(len(module), len(call)) + module + call)
-    except BaseException:  # whatever happened here, the child must not live on
-        watch.end_child()
-        server.kill()
-        raise
-    _idle_servers.append(server)
+    request = HEADER.pack(len(module), len(call)) + module + call
+    failed, answer = _ask_a_server(function.__name__, request, timeout_s, memory_bytes)
     if failed:
         raise answer
     result: Result = answer
     return result
 
 
+def _ask_a_server(
+    name: str, request: bytes, timeout_s: float, memory_bytes: int
+) -> tuple[bool, Any]:
+    """Return whether the call failed, and its result or error."""
+    while True:
+        server = _take_server()
+        watch = _Watch(name, server, timeout_s, memory_bytes)
+        try:
+            outcome = watch.run(request)
+        except _LostServerError:
+            server.kill()
+        except BaseException:  # whatever happened here, the child must not live on
+            watch.end_child()
+            server.kill()
+            raise
+        else:
+            _idle_servers.append(server)
+            return outcome
+
+
+class _LostServerError(Exception):
+    """A server that had served before died before it began the call, so another one may do it."""
+
+
 class _Server:
     """A server process and our ends of its pipes; it has a session of its own, away from Ctrl-C."""
 
     def __init__(self) -> None:
+        self.has_served = False
         their_requests, self.requests = os.pipe()
         self.answers, their_answers = os.pipe()
         self.reports, their_reports = os.pipe()
@@ -159,9 +178,12 @@ class _Watch:
             raise self._server_died() from None
 
     def _receive(self, descriptor: int) -> None:
-        data = os.read(descriptor, _READ_BYTES)
-        if not data:
+        if not self._take(descriptor):
             raise self._server_died()
+
+    def _take(self, descriptor: int) -> bool:
+        """Take what has come and return True; False at the end, where nothing will come."""
+        data = os.read(descriptor, _READ_BYTES)
         if descriptor == self.server.answers:
             self.answer += data
         elif descriptor == self.server.words:
@@ -169,8 +191,10 @@ class _Watch:
         else:
             for (number,) in REPORT.iter_unpack(data):
                 self._note(number)
+        return bool(data)
 
     def _note(self, number: int) -> None:
+        self.server.has_served = True
         if self.child_pid is None:
             self.child_pid = number
             self.deadline = time.monotonic() + self.timeout_s
@@ -179,8 +203,8 @@ class _Watch:
 
     def _drain(self, descriptor: int) -> None:
         with contextlib.suppress(BlockingIOError):
-            while True:
-                self._receive(descriptor)
+            while self._take(descriptor):
+                pass
 
     def _check_limits(self) -> None:
         if self.status is not None:
@@ -213,9 +237,17 @@ class _Watch:
             how = f"ended with {exit_code} and without an answer"
         return True, self._crash(f"{self.name} {how}")
 
-    def _server_died(self) -> ItemError:
+    def _server_died(self) -> Exception:
         self._drain(self.server.words)
-        return self._crash(f"the server process of {self.name} died or did not start")
+        if self.child_pid is not None:
+            return self._crash(f"the server process of {self.name} died")
+        if self.server.has_served:
+            return _LostServerError()
+        return VsdaError(
+            f"{sys.executable}: the process in which {self.name} would run does not start on this "
+            f"machine{self._last_words()}; mend that (vsda doctor shows what is here), then run "
+            "again"
+        )
 
     def _crash(self, what: str) -> ItemError:
         return ItemError(Outcome.CRASHED, what + self._last_words())
