@@ -17,9 +17,13 @@ Messages say where, what was found, what was expected and what to do.
 """
 
 import difflib
+import errno
 from collections.abc import Iterable
 from enum import IntEnum, StrEnum
 from typing import Any
+
+FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""The `errno` of an OSError that says that the disk is full, or the quota used up."""
 
 
 class ExitCode(IntEnum):

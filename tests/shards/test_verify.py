@@ -77,7 +77,16 @@ def test_files_that_the_index_does_not_list_are_found(davis, tmp_path):
 
 
 def test_what_an_interrupted_run_left_is_found(davis, tmp_path):
-    names = [f"{IDXS[0]}.part", f"{TARS[0]}.part", "davis-train.index.json.part"]
+    own = "0123456789abcdef.part"
+    names = [
+        f"{IDXS[0]}.{own}",
+        f"{IDXS[0]}.part",
+        f"{TARS[0]}.{own}",
+        f"{TARS[0]}.part",
+        f"davis-train.index.json.{own}",
+        "davis-train.index.json.part",
+        f"davis-train.report.jsonl.{own}",
+    ]
     for name in names:
         (tmp_path / name).touch()
     assert found(davis) == [(name, Kind.LEFTOVER) for name in names]
@@ -184,11 +193,13 @@ class TestPlaces:
         assert second.problems == []
 
     def test_tars_of_a_set_without_an_index_are_found(self, davis, tmp_path):
-        for name in ("coco-train-000000.tar", "coco-val-000001.tar.part", "notes.tar"):
+        own = "coco-val-000001.tar.0123456789abcdef.part"
+        for name in ("coco-train-000000.tar", own, "coco-val-000001.tar.part", "notes.tar"):
             (tmp_path / name).touch()
         _, orphans = verify_place(davis.folder)
         assert [(row.shard, row.kind) for row in orphans.problems] == [
             ("coco-train-000000.tar", Kind.EXTRA),
+            (own, Kind.EXTRA),
             ("coco-val-000001.tar.part", Kind.EXTRA),
         ]
         assert orphans.problems[0].message == "there is no index coco-train.index.json"

@@ -10,7 +10,6 @@ from vsda.storage import (
     copy_here,
     exists,
     list_names,
-    make_folder,
     move,
     read_bytes,
     remove,
@@ -78,12 +77,6 @@ def test_a_folder_whose_name_looks_like_a_pattern_is_removed_alone(folder):
     remove_tree(f"{folder}/*")
     assert list_names(folder) == ["a", "x"]
     assert list_names(f"{folder}/x") == ["b"]
-
-
-def test_a_folder_can_be_made_before_its_files(folder):
-    make_folder(f"{folder}/new/deep")
-    write_atomic(f"{folder}/new/deep/c", b"c")
-    assert list_names(f"{folder}/new/deep") == ["c"]
 
 
 def test_a_whole_bucket_is_never_removed(s3):

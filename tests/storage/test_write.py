@@ -1,4 +1,5 @@
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from tests.places import memory, picky, serve  # noqa: F401  fixtures
 from tests.s3 import s3_objects
 from vsda.errors import VsdaError
 from vsda.storage import (
+    PART_ENDING,
     atomic_file,
     copy_there,
     exists,
@@ -28,11 +30,23 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
+def is_part_of_a(name):
+    return re.fullmatch(r"a\.[0-9a-f]{16}\.part", name) and re.fullmatch(f"a{PART_ENDING}", name)
+
+
+_WRITE_OFTEN = """
+import sys
+from vsda.storage import write_atomic
+for _ in range(50):
+    write_atomic(sys.argv[1], sys.argv[2].encode() * 100_000)
+"""
+
+
 class TestAtomicFile:
     def test_a_file_has_its_name_only_after_the_block(self, tmp_path):
         with atomic_file(tmp_path / "a") as file:
             file.write(b"data")
-            assert names(tmp_path) == ["a.part"]
+            assert is_part_of_a(*names(tmp_path))
         assert names(tmp_path) == ["a"]
         assert (tmp_path / "a").read_bytes() == b"data"
 
@@ -53,10 +67,34 @@ class TestAtomicFile:
         assert names(tmp_path) == ["a"]
         assert (tmp_path / "a").read_bytes() == b"old"
 
-    def test_what_a_killed_run_left_is_overwritten(self, tmp_path):
+    def test_what_a_killed_run_left_is_not_in_the_next_file(self, tmp_path):
         (tmp_path / "a.part").write_bytes(b"much longer than the new file")
         write_atomic(tmp_path / "a", b"new")
         assert (tmp_path / "a").read_bytes() == b"new"
+        assert names(tmp_path) == ["a", "a.part"]
+
+    def test_of_two_writers_of_one_file_each_leaves_it_whole(self, tmp_path):
+        with atomic_file(tmp_path / "a") as first:
+            with atomic_file(tmp_path / "a") as second:
+                first.write(b"first")
+                first.flush()
+                second.write(b"the second")
+            assert (tmp_path / "a").read_bytes() == b"the second"
+        assert (tmp_path / "a").read_bytes() == b"first"
+        assert names(tmp_path) == ["a"]
+
+    def test_many_processes_that_write_one_file_at_once_leave_it_whole(self, tmp_path):
+        writers = [
+            subprocess.Popen([sys.executable, "-c", _WRITE_OFTEN, tmp_path / "a", digit])
+            for digit in "1234"
+        ]
+        seen = set()
+        while any(writer.poll() is None for writer in writers):
+            if (tmp_path / "a").exists():
+                data = (tmp_path / "a").read_bytes()
+                seen.add((len(data), len(set(data))))
+        assert [writer.returncode for writer in writers] == [0] * 4
+        assert seen == {(100_000, 1)}
         assert names(tmp_path) == ["a"]
 
     def test_a_process_that_is_killed_leaves_no_final_name(self, tmp_path):
@@ -68,7 +106,7 @@ class TestAtomicFile:
             "    os.kill(os.getpid(), signal.SIGKILL)\n"
         )
         subprocess.run([sys.executable, "-c", script, tmp_path / "a"], check=False)
-        assert names(tmp_path) == ["a.part"]
+        assert is_part_of_a(*names(tmp_path))
 
     def test_a_full_disk_is_named(self, tmp_path):
         def write_to_a_full_device():
@@ -133,6 +171,15 @@ class TestAnyPlace:
             write_half()
         assert list_names(folder) == ["a"]
         assert read_bytes(f"{folder}/a") == b"old"
+
+    def test_of_two_writers_of_one_file_each_leaves_it_whole(self, folder, tmp_path):
+        (tmp_path / "source").write_bytes(b"copied")
+        with atomic_file(f"{folder}/x/a") as file:
+            copy_there(tmp_path / "source", f"{folder}/x/a")
+            assert read_bytes(f"{folder}/x/a") == b"copied"
+            file.write(b"later")
+        assert read_bytes(f"{folder}/x/a") == b"later"
+        assert list_names(f"{folder}/x") == ["a"]
 
     def test_a_local_file_is_copied_there(self, folder, tmp_path):
         (tmp_path / "source").write_bytes(b"x" * 3_000_000)

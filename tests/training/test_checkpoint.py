@@ -52,6 +52,13 @@ def test_nothing_temporary_is_left(tmp_path):
     assert not list(tmp_path.rglob("*.part"))
 
 
+def test_what_a_killed_run_left_goes_with_the_next_checkpoint(tmp_path):
+    (path,) = save(tmp_path, 5)
+    path.with_name("step-000010.pt.0123456789abcdef.part").write_bytes(b"half")
+    save(tmp_path, 10)
+    assert len(list(path.parent.iterdir())) == 4
+
+
 def test_torn_checkpoint_is_told_and_the_one_before_is_taken(tmp_path, caplog):
     _, last = save(tmp_path, 5, 10)
     last.write_bytes(last.read_bytes()[:-100])

@@ -1,6 +1,5 @@
 """The `vsda` command: its groups, and the one place where errors become exit codes."""
 
-import errno
 import logging
 import os
 import sys
@@ -19,7 +18,7 @@ from vsda.cli.report import report
 from vsda.cli.shards import shards_app
 from vsda.cli.synth import synth
 from vsda.cli.train import evaluate, recipes, train
-from vsda.errors import ExitCode, VsdaError
+from vsda.errors import FULL_DISK, ExitCode, VsdaError
 
 TRAIN_PACKAGES = {
     "torch",
@@ -116,7 +115,7 @@ def _end_by_system(error: OSError) -> None:
             "one and run the command again",
             ExitCode.FAILED,
         )
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno not in FULL_DISK:
         raise error
     # What standard output still holds would fail once more when Python ends.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

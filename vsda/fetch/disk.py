@@ -1,14 +1,12 @@
 """Room on the disk: asked for before it is needed, and what happens when it ends all the same."""
 
-import errno
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from vsda.errors import FULL_DISK
 from vsda.fetch.http_errors import DiskFullError
-
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def free_bytes(path: Path) -> int:
@@ -34,7 +32,7 @@ def full_disk_stops(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _DISK_FULL:
+        if error.errno not in FULL_DISK:
             raise
         raise DiskFullError(
             f"{path}: {error.strerror}; what came is kept: free some space and run again"

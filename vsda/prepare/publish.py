@@ -12,6 +12,7 @@ from vsda.prepare.job import SetJob
 from vsda.prepare.report import read_rows, report_rows, total_outcomes
 from vsda.prepare.task import ShardTask, TaskResult
 from vsda.shards.index import ShardIndex, ShardInfo, index_path, load_index
+from vsda.shards.names import part_pattern
 from vsda.storage import (
     Place,
     copy,
@@ -153,9 +154,9 @@ def _sync(folder: Place) -> None:
 
 
 def _delete_others(job: SetJob, shards: Iterable[ShardInfo]) -> None:
-    """Delete shards that an earlier set of this name has left."""
+    """Delete shards that an earlier set of this name has left, and half files of killed runs."""
     keep = {name for shard in shards for name in (shard.url, shard.idx_url)}
-    ours = re.compile(rf"{re.escape(job.name)}-\d{{6,}}\.(tar|idx)(\.part)?")
+    ours = re.compile(rf"{re.escape(job.name)}-\d{{6,}}\.(tar|idx)|{part_pattern(job.name)}")
     for name in list_names(job.out):
         if ours.fullmatch(name) and name not in keep:
             remove(join(job.out, name))

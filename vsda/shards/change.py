@@ -7,13 +7,14 @@ with it. While steps are taken there is no index, so nobody takes the set for wh
 
 import hashlib
 import json
+import re
 from collections.abc import Collection
 from typing import Any
 
 from vsda.errors import ShardError
 from vsda.shards.cut import cut_sequences
 from vsda.shards.index import ShardIndex, ShardInfo, ShardSet
-from vsda.shards.names import INDEX_SUFFIX, file_name
+from vsda.shards.names import INDEX_SUFFIX, file_name, part_pattern
 from vsda.storage import (
     PART_SUFFIX,
     exists,
@@ -140,8 +141,17 @@ def _take(folder: str, name: str, steps: list[list[str]]) -> None:
     remove(join(folder, _old_index(name)), missing_ok=True)
     remove(_journal(folder, name), missing_ok=True)
     remove_tree(join(folder, _room(name)))
-    if not list_names(join(folder, _staging(name))):
-        remove_tree(join(folder, _staging(name)))
+    _tidy(join(folder, _staging(name)), name)
+
+
+def _tidy(staging: str, name: str) -> None:
+    """Delete halves of the old index that killed changes left, and the folder if it is empty."""
+    names = list_names(staging)
+    halves = [left for left in names if re.fullmatch(part_pattern(name), left)]
+    for left in halves:
+        remove(join(staging, left), missing_ok=True)
+    if len(halves) == len(names):
+        remove_tree(staging)
 
 
 def _present_index(folder: str, name: str) -> str | None:

@@ -1,7 +1,9 @@
 """How the files of a set are called, and what to say where there are none."""
 
+import re
+
 from vsda.errors import suggest
-from vsda.storage import Place, list_files
+from vsda.storage import PART_ENDING, Place, list_files
 
 INDEX_SUFFIX = ".index.json"
 TAR_SUFFIX = ".tar"
@@ -21,6 +23,11 @@ def file_name(place: str) -> str:
 def idx_place(tar: Place) -> str:
     """Return where the `.idx` of the tar at a path or URL lies: beside it."""
     return f"{str(tar).removesuffix(TAR_SUFFIX)}.idx"
+
+
+def part_pattern(name: str) -> str:
+    """Return the regular expression of the half files of a set that a killed run left."""
+    return rf"{re.escape(name)}(-\d+\.(tar|idx)|\.(index\.json|report\.jsonl)){PART_ENDING}"
 
 
 def folder_of(place: str) -> str:

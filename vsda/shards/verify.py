@@ -8,9 +8,9 @@ from enum import StrEnum
 from vsda.errors import ShardError, VsdaError
 from vsda.progress import progress
 from vsda.shards.index import ShardIndex, ShardSet, find_indexes, open_set
-from vsda.shards.names import INDEX_SUFFIX, TAR_SUFFIX, file_name, folder_of, set_name
+from vsda.shards.names import INDEX_SUFFIX, TAR_SUFFIX, file_name, folder_of, part_pattern, set_name
 from vsda.shards.tars import load_idx
-from vsda.storage import PART_SUFFIX, file_size, list_names, sha256_file
+from vsda.storage import PART_ENDING, PART_SUFFIX, file_size, list_names, sha256_file
 
 _NUMBERED = r"-\d+\.(tar|idx)"
 _STAGING = rf"\.(?P<set>.+){re.escape(PART_SUFFIX)}"
@@ -164,9 +164,7 @@ def _strays(shard_set: ShardSet) -> list[Problem]:
     """Return what lies in the folder under the name of the set and does not belong to it."""
     index = shard_set.index
     listed = {file.name for file in _files(index)}
-    own_part = re.compile(
-        f"{re.escape(index.name)}({_NUMBERED}|{re.escape(INDEX_SUFFIX)}){re.escape(PART_SUFFIX)}"
-    )
+    own_part = re.compile(part_pattern(index.name))
     names = list_names(shard_set.folder)
     sets = {set_name(name) for name in names if name.endswith(INDEX_SUFFIX)} | {index.name}
     problems = []
@@ -196,7 +194,7 @@ def _owner(name: str, sets: set[str]) -> str | None:
 def _orphans(folder: str, indexes: list[str]) -> list[Problem]:
     """Return the tars, `.idx` files and staging folders of sets that have no index."""
     known = {set_name(index) for index in indexes}
-    numbered = re.compile(f"(?P<set>.+?){_NUMBERED}({re.escape(PART_SUFFIX)})?")
+    numbered = re.compile(f"(?P<set>.+?){_NUMBERED}({PART_ENDING})?")
     problems = []
     for name in list_names(folder):
         if (match := numbered.fullmatch(name)) and match["set"] not in known:

@@ -23,10 +23,18 @@ from vsda.storage.read import (
     sha256_file,
     sha256_rest,
 )
-from vsda.storage.tree import copy, copy_here, make_folder, move, remove, remove_tree
-from vsda.storage.write import PART_SUFFIX, atomic_file, copy_there, sync_dir, write_atomic
+from vsda.storage.tree import copy, copy_here, move, remove, remove_tree
+from vsda.storage.write import (
+    PART_ENDING,
+    PART_SUFFIX,
+    atomic_file,
+    copy_there,
+    sync_dir,
+    write_atomic,
+)
 
 __all__ = [
+    "PART_ENDING",
     "PART_SUFFIX",
     "Place",
     "RangeReader",
@@ -42,7 +50,6 @@ __all__ = [
     "list_files",
     "list_names",
     "local_path",
-    "make_folder",
     "modified_ns",
     "move",
     "open_binary",

@@ -9,7 +9,7 @@ from vsda.errors import VsdaError
 from vsda.storage.places import Place, filesystem_of, is_object_store, local_path
 from vsda.storage.read import BLOCK_BYTES, exists, file_size, read_blocks
 from vsda.storage.remote import READ, REMOVED, WRITTEN, remote_errors
-from vsda.storage.write import PART_SUFFIX, atomic_file, rename
+from vsda.storage.write import atomic_file, renamed_there
 
 
 def remove(place: Place, *, missing_ok: bool = True) -> None:
@@ -66,9 +66,8 @@ def copy(source: Place, target: Place) -> None:
         if is_object_store(filesystem):
             filesystem.cp_file(inner, target_inner)
             return
-        filesystem.makedirs(target_inner.rpartition("/")[0], exist_ok=True)
-        filesystem.cp_file(inner, target_inner + PART_SUFFIX)
-        rename(filesystem, target_inner + PART_SUFFIX, target_inner)
+        with renamed_there(filesystem, target_inner) as part:
+            filesystem.cp_file(inner, part)
 
 
 def copy_here(place: Place, path: Path) -> int:
@@ -88,18 +87,6 @@ def copy_here(place: Place, path: Path) -> int:
                 f"{place}: {file.tell()} bytes came, its server says {size_bytes}; run again"
             )
     return size_bytes
-
-
-def make_folder(folder: Place) -> None:
-    """Make a folder and those above it; an object store has no folders and needs none."""
-    path = local_path(folder)
-    if path is not None:
-        path.mkdir(parents=True, exist_ok=True)
-        return
-    filesystem, inner = filesystem_of(folder)
-    if not is_object_store(filesystem):
-        with remote_errors(folder, WRITTEN):
-            filesystem.makedirs(inner, exist_ok=True)
 
 
 def remove_tree(folder: Place) -> None:

@@ -3,29 +3,33 @@
 On this machine a file is written beside its name, flushed to disk, then renamed. For a URL it is
 made in a temporary file of this machine (`TMPDIR` says where) and sent when it is complete: an
 object store shows an object only when it has all of it; elsewhere it is sent under another name and
-then renamed. Two processes that write one file both leave it whole: the later one wins.
+then renamed. Each writer has a part name of its own, `<name>.<16 hex digits>.part`, so two that
+write one file both leave it whole, also from two machines: the later one wins. A process that is
+killed leaves its part; who knows that nobody else writes there deletes it, see `PART_ENDING`.
 
 An upload that is killed leaves nothing that a reader could see. S3 keeps, and bills, the pieces of
 it until a lifecycle rule of the bucket (AbortIncompleteMultipartUpload) deletes them.
 """
 
-import errno
 import os
+import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from fsspec.spec import AbstractFileSystem
 
-from vsda.errors import VsdaError
+from vsda.errors import FULL_DISK, VsdaError
 from vsda.storage.places import Place, filesystem_of, is_object_store, local_path
 from vsda.storage.remote import WRITTEN, remote_error, remote_errors
 
 PART_SUFFIX = ".part"
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+PART_ENDING = rf"(\.[0-9a-f]{{16}})?{re.escape(PART_SUFFIX)}"
+"""What follows the name of a file in the names of its parts, as a regular expression."""
 _UPLOAD_OPTIONS = {"s3": {"chunksize": 16 << 20, "max_concurrency": 4}}
 """What to give to `put_file` so that it holds 64 MiB in memory at most; s3fs would take 500."""
 
@@ -84,7 +88,7 @@ def sync_dir(folder: Path) -> None:
 
 @contextmanager
 def _renamed_file(path: Path) -> Iterator[IO[bytes]]:
-    part = path.with_name(path.name + PART_SUFFIX)
+    part = Path(_part_name(str(path)))
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with part.open("wb") as file:
@@ -94,7 +98,7 @@ def _renamed_file(path: Path) -> Iterator[IO[bytes]]:
         part.replace(path)
     except BaseException as error:
         part.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno in DISK_FULL:
+        if isinstance(error, OSError) and error.errno in FULL_DISK:
             raise VsdaError(f"{path}: {error.strerror}; free some space and run again") from error
         raise
     sync_dir(path.parent)
@@ -108,7 +112,7 @@ def _sent_file(url: str) -> Iterator[IO[bytes]]:
             file.flush()
             send_file(Path(file.name), url)
     except OSError as error:
-        if error.errno not in DISK_FULL:
+        if error.errno not in FULL_DISK:
             raise
         raise VsdaError(
             f"{url}: {tempfile.gettempdir()}: {error.strerror}, where the file is made before it "
@@ -137,9 +141,8 @@ def _send(url: str, put: Callable[[Any, str], None]) -> None:
         if is_object_store(filesystem):
             put(filesystem, path)
             return
-        filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
-        put(filesystem, path + PART_SUFFIX)
-        rename(filesystem, path + PART_SUFFIX, path)
+        with renamed_there(filesystem, path) as part:
+            put(filesystem, part)
 
 
 def _put(filesystem: Any, path: Path, inner: str) -> None:
@@ -148,7 +151,25 @@ def _put(filesystem: Any, path: Path, inner: str) -> None:
     filesystem.put_file(str(path), inner, **_UPLOAD_OPTIONS.get(name, {}))
 
 
-def rename(filesystem: Any, source: str, target: str) -> None:
+@contextmanager
+def renamed_there(filesystem: Any, path: str) -> Iterator[str]:
+    """Yield the name under which to make a file that is called `path` after the block."""
+    part = _part_name(path)
+    filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
+    try:
+        yield part
+        _rename(filesystem, part, path)
+    except BaseException:
+        with suppress(OSError):  # the server may be gone; the first error is the one to tell
+            filesystem.rm_file(part)
+        raise
+
+
+def _part_name(path: str) -> str:
+    return f"{path}.{secrets.token_hex(8)}{PART_SUFFIX}"
+
+
+def _rename(filesystem: Any, source: str, target: str) -> None:
     """Give a file another name; some servers do that only where the new name is free."""
     if type(filesystem).mv is AbstractFileSystem.mv:  # which would take [ ] * ? for a pattern
         filesystem.cp_file(source, target)

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from vsda.errors import RunError
-from vsda.storage import write_atomic
+from vsda.storage import PART_SUFFIX, write_atomic
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +67,8 @@ def save_checkpoint(run_dir: Path, checkpoint: Checkpoint, keep: int) -> Path:
     for old in list_checkpoints(run_dir)[:-keep]:
         old.unlink()
         _digest_path(old).unlink(missing_ok=True)
+    for left in path.parent.glob(f"*{PART_SUFFIX}"):  # by a killed process: a run has one writer
+        left.unlink()
     return path
 
 

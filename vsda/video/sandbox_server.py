@@ -6,7 +6,6 @@ reports on their lives on the two descriptors named by its arguments; stdout goe
 
 import contextlib
 import ctypes
-import errno
 import importlib
 import os
 import pickle
@@ -17,7 +16,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from vsda.errors import ItemError, Outcome, VsdaError
+from vsda.errors import FULL_DISK, ItemError, Outcome, VsdaError
 
 HEADER = struct.Struct("<QQ")
 """Before a request: bytes of the name of the function's module, bytes of the pickled call."""
@@ -27,7 +26,6 @@ REPORT = struct.Struct("<q")
 _PRELOAD = ("av", "decord", "PIL.Image")
 """Slow to import, so done once for all children."""
 _PR_SET_PDEATHSIG = 1
-_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def main() -> None:
@@ -122,7 +120,7 @@ def _answer(function: Callable[[Any], Any], argument: object) -> tuple[bool, obj
         name = function.__name__
         return True, ItemError(Outcome.OUT_OF_MEMORY, f"{name} got no more memory {error}".rstrip())
     except OSError as error:
-        if error.errno not in _DISK_FULL:
+        if error.errno not in FULL_DISK:
             raise
         return True, OSError(error.errno, error.strerror, error.filename)
 
