@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -124,6 +125,7 @@ def test_of_two_that_take_over_one_lease_at_once_one_goes_on(lock, monkeypatch):
 
     monkeypatch.setattr(lease, "_refuse_if_alive", look)
     monkeypatch.setattr(lease, "STALE_S", -1)
+    monkeypatch.setattr(lease, "_SETTLE_S", 1.5)  # a loaded machine is slow to write both
     write_atomic(lock, foreign().to_json())
     refused = threading.Event()
 
@@ -189,13 +191,27 @@ def test_the_holder_writes_the_lease_again_and_again(lock, monkeypatch):
 
 def test_a_holder_learns_that_it_lost_the_lease_and_leaves_that_of_the_other(lock, monkeypatch):
     monkeypatch.setattr(lease, "REFRESH_S", 0.05)
+    lost, two_refreshes, real_check = threading.Event(), threading.Barrier(2), lease.Lease.check
+
+    def check_when_lost(holder):
+        """Look no earlier than the lease is lost: a look just before it would be a race."""
+        assert lost.wait(20)
+        if threading.current_thread() is not threading.main_thread():
+            with suppress(threading.BrokenBarrierError):  # at the end nobody counts any more
+                two_refreshes.wait(20)
+        real_check(holder)
+
+    monkeypatch.setattr(lease.Lease, "check", check_when_lost)
     other = foreign().to_json()
     with exclusive(lock) as check:
-        check()
         write_atomic(lock, other)
+        lost.set()
         with pytest.raises(VsdaError, match="process 7 on far since noon has taken over"):
             check()
-        threading.Event().wait(0.3)
+        two_refreshes.wait(20)
+        two_refreshes.wait(20)  # the first refresh is over, and has written nothing
+        assert read_bytes(lock) == other
+        two_refreshes.abort()
     assert read_bytes(lock) == other
 
 
