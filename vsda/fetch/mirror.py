@@ -6,6 +6,7 @@ from pathlib import Path
 from vsda.errors import ItemError, Outcome, UsageError, VsdaError
 from vsda.fetch.http import HttpLimits, HttpStatusError, WrongContentError, download, is_web
 from vsda.fetch.http_errors import DiskFullError
+from vsda.fetch.rows import MIRROR
 from vsda.fetch.video_file import Download
 from vsda.storage import exists, join, local_path
 
@@ -15,7 +16,6 @@ EXTENSIONS = (".mp4", ".webm", ".mkv")
 LIMITS = HttpLimits(max_idle_attempts=3, longest_pause_s=10.0, longest_wait_s=30.0)
 """A video is asked for again later in the run, so one call does not try for long."""
 
-_TOOL = _SESSION = "mirror"
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _ABSENT = {404, 410}
 _BUSY = {429, 503}
@@ -57,7 +57,7 @@ def from_mirror(
             found = _bring(join(mirror, name), folder / name, limits)
         if found is not None:
             return Download(
-                path=found, duration_ms=None, format_id=None, tool=_TOOL, session=_SESSION
+                path=found, duration_ms=None, format_id=None, tool=MIRROR, session=MIRROR
             )
     raise ItemError(
         Outcome.GONE, f"not in the mirror {mirror} as {youtube_id}{'|'.join(EXTENSIONS)}"
