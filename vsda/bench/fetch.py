@@ -4,6 +4,7 @@ The videos are copies of one made-up video in a folder that serves as mirror, so
 machine is measured. Each run has a process of its own, so that its peak memory is its own.
 """
 
+import contextlib
 import io
 import json
 import os
@@ -27,7 +28,8 @@ from vsda.acquire.run import acquire
 _WIDTH_PX, _HEIGHT_PX = 320, 240
 _SHORT_SIDE_PX = 240
 _JPEG_QUALITY = 90
-_SECONDS, _FPS = 2, 30
+_FPS = 30
+_LOOK_EVERY_S = 0.2
 _CODE = "import sys; from vsda.bench.fetch import main; main(sys.argv[1:])"
 _BYTES_PER_MAXRSS = 1 if sys.platform == "darwin" else 1024
 
@@ -41,14 +43,15 @@ class FetchRun:
         num_frames: Frames written.
         seconds: Wall-clock time, with the start of the workers.
         peak_mb: Peak memory of the process that leads, in 10^6 bytes.
-        worker_peak_mb: Peak memory of the largest of its workers.
+        all_peak_mb: Peak memory of all its processes together, shared pages counted in each, looked
+            at five times a second; None on systems without /proc.
     """
 
     num_videos: int
     num_frames: int
     seconds: float
     peak_mb: float
-    worker_peak_mb: float
+    all_peak_mb: float | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,19 +70,23 @@ class FetchBench:
     bare_frames_per_s: float
 
 
-def measure(sizes: Sequence[int] = (10, 100, 1000), num_workers: int = 2) -> FetchBench:
-    """Fetch as many videos as each of `sizes` says; return what it took."""
+def measure(
+    sizes: Sequence[int] = (10, 100, 1000), num_workers: int = 2, seconds: int = 2
+) -> FetchBench:
+    """Fetch as many videos of `seconds` as each of `sizes` says; return what it took."""
     with tempfile.TemporaryDirectory(prefix="vsda-bench-") as name:
         folder = Path(name)
         video = folder / "video.mp4"
-        write_video(video)
-        runs = tuple(_run(folder / str(size), video, size, num_workers) for size in sizes)
+        write_video(video, seconds)
+        runs = tuple(
+            _run(folder / str(size), video, (size, seconds), num_workers) for size in sizes
+        )
         return FetchBench(
             runs=runs, num_workers=num_workers, bare_frames_per_s=_bare_frames_per_s(video)
         )
 
 
-def write_video(path: Path) -> None:
+def write_video(path: Path, seconds: int) -> None:
     """Write a video of moving noise, about as hard to decode as a real one."""
     picture = np.random.default_rng(0).integers(0, 255, (_HEIGHT_PX // 8, _WIDTH_PX // 8, 3))
     big = np.kron(picture, np.ones((8, 8, 1))).astype(np.uint8)
@@ -87,7 +94,7 @@ def write_video(path: Path) -> None:
         stream = container.add_stream("libx264", rate=_FPS)
         stream.width, stream.height, stream.pix_fmt = _WIDTH_PX, _HEIGHT_PX, "yuv420p"
         stream.time_base = Fraction(1, _FPS)
-        for index in range(_SECONDS * _FPS):
+        for index in range(seconds * _FPS):
             frame = av.VideoFrame.from_ndarray(np.roll(big, 3 * index, axis=1), format="rgb24")
             frame.pts = index
             container.mux(stream.encode(frame))
@@ -102,13 +109,13 @@ def main(arguments: list[str]) -> None:
     usage = {
         "num_frames": report.num_samples,
         "seconds": time.monotonic() - start,
-        "peak_mb": _peak_mb(resource.RUSAGE_SELF),
-        "worker_peak_mb": _peak_mb(resource.RUSAGE_CHILDREN),
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _BYTES_PER_MAXRSS / 1e6,
     }
     sys.stdout.write(json.dumps(usage))
 
 
-def _run(folder: Path, video: Path, num_videos: int, num_workers: int) -> FetchRun:
+def _run(folder: Path, video: Path, amount: tuple[int, int], num_workers: int) -> FetchRun:
+    num_videos, seconds = amount
     mirror = folder / "mirror"
     mirror.mkdir(parents=True)
     rows = []
@@ -117,15 +124,21 @@ def _run(folder: Path, video: Path, num_videos: int, num_workers: int) -> FetchR
         os.link(video, mirror / f"{youtube_id}.mp4")
         rows += [
             f"{youtube_id},{second}000,0,person,0,present,0.1,0.9,0.1,0.9\n"
-            for second in range(_SECONDS)
+            for second in range(seconds)
         ]
     (folder / "rows.csv").write_text("".join(rows))
-    done = subprocess.run(
-        [sys.executable, "-c", _CODE, str(folder), str(num_workers)],
-        stdout=subprocess.PIPE,
-        check=True,
+    process = subprocess.Popen(
+        [sys.executable, "-c", _CODE, str(folder), str(num_workers)], stdout=subprocess.PIPE
     )
-    return FetchRun(num_videos=num_videos, **json.loads(done.stdout))
+    with process:
+        peaks = [_tree_mb(process.pid)]
+        while process.poll() is None:
+            peaks.append(_tree_mb(process.pid))
+            time.sleep(_LOOK_EVERY_S)
+        out = process.stdout.read() if process.stdout else b""
+    known = [peak for peak in peaks if peak is not None]
+    usage = json.loads(out)
+    return FetchRun(num_videos=num_videos, all_peak_mb=max(known, default=None), **usage)
 
 
 def _options(folder: Path, num_workers: int) -> AcquireOptions:
@@ -168,5 +181,17 @@ def _bare_frames_per_s(path: Path) -> float:
     return num_frames / (time.monotonic() - start)
 
 
-def _peak_mb(who: int) -> float:
-    return resource.getrusage(who).ru_maxrss * _BYTES_PER_MAXRSS / 1e6
+def _tree_mb(root: int) -> float | None:
+    """Return the resident memory of a process and all below it, None where /proc is missing."""
+    pages: dict[int, int] = {}
+    parents: dict[int, int] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            fields = path.read_text().rpartition(")")[2].split()
+            parents[int(path.parent.name)] = int(fields[1])
+            pages[int(path.parent.name)] = int(fields[21])
+    family = [root]
+    for pid in family:
+        family += [child for child, parent in parents.items() if parent == pid]
+    total = sum(pages.get(pid, 0) for pid in family)
+    return total * os.sysconf("SC_PAGE_SIZE") / 1e6 if pages else None

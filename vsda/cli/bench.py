@@ -89,6 +89,7 @@ def bench_fetch(
         str, typer.Option(help="Numbers of videos, one run each, with commas.")
     ] = "10,100,1000",
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    seconds: Annotated[int, typer.Option(min=1, help="Length of each video.")] = 2,
     as_json: Json = False,
 ) -> None:
     """Fetch made-up videos from a folder: time per frame beside a bare loop, and peak memory.
@@ -100,7 +101,7 @@ def bench_fetch(
     words = [word.strip() for word in videos.split(",")]
     if not all(word.isdecimal() and int(word) for word in words):
         raise UsageError(f"--videos {videos}: expected numbers above 0 such as 10,100")
-    result = measure([int(word) for word in words], workers)
+    result = measure([int(word) for word in words], workers, seconds)
     if as_json:
         print_json(asdict(result))
         return
@@ -112,13 +113,13 @@ def bench_fetch(
             f"{run.num_frames / run.seconds:.0f}",
             f"{run.num_frames / run.seconds / limit:.0%}",
             f"{run.peak_mb:.0f}",
-            f"{run.worker_peak_mb:.0f}",
+            "-" if run.all_peak_mb is None else f"{run.all_peak_mb:.0f}",
         ]
         for run in result.runs
     ]
-    heads = ("videos", "seconds", "frames/s", "of limit", "peak MB", "worker peak MB")
+    heads = ("videos", "seconds", "frames/s", "of limit", "peak MB", "all processes MB")
     print_table([Column(name, is_number=True) for name in heads], cells)
     typer.echo(
-        f"limit: {workers} x {result.bare_frames_per_s:.0f} frames/s, a bare loop of PyAV and "
-        "Pillow that writes nothing"
+        f"videos of {seconds} s; limit: {workers} x {result.bare_frames_per_s:.0f} frames/s, a "
+        "bare loop of PyAV and Pillow that writes nothing"
     )
