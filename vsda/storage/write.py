@@ -187,5 +187,5 @@ def _rename(filesystem: Any, source: str, target: str) -> None:
 def _refuse_read_only(filesystem: Any, url: str) -> None:
     """Refuse a web server, since its file system would send each file to it as a form."""
     if type(filesystem).__name__ == "HTTPFileSystem":
-        error = NotImplementedError("a web server takes no files; give a folder or s3://BUCKET/DIR")
+        error = ValueError("a web server takes no files; give a folder or s3://BUCKET/DIR")
         raise remote_error(url, WRITTEN, error)
