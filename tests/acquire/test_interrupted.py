@@ -54,27 +54,36 @@ def undisturbed(larger, tmp_path_factory):
     return published(out), time.monotonic() - begin
 
 
-def kill_and_finish(world, out, after_s):
-    process = start(world, out)
+def kill_and_finish(world, out, after_s, mirror):
+    process = start(world, out, mirror=mirror)
     time.sleep(after_s)
     process.kill()
     process.communicate()
-    finish(start(world, out), 3)
+    finish(start(world, out, mirror=mirror), 3)
 
 
-def check_kills(seeds, world, undisturbed, tmp_path):
+def check_kills(seeds, world, undisturbed, tmp_path, mirror=None):
     expected, whole_s = undisturbed
     for seed in seeds:
         out = tmp_path / f"out-{seed}"
-        kill_and_finish(world, out, random.Random(seed).uniform(0.2, 1.0) * whole_s)
+        kill_and_finish(world, out, random.Random(seed).uniform(0.2, 1.0) * whole_s, mirror)
         assert published(out) == expected, f"seed {seed}"
 
 
-@pytest.mark.parametrize("group", range(4))
+@pytest.mark.parametrize("group", range(2))
 def test_a_run_that_is_killed_anywhere_ends_with_the_same_bytes(
     group, larger, undisturbed, tmp_path
 ):
     check_kills(range(group * 5, group * 5 + 5), larger, undisturbed, tmp_path)
+
+
+@pytest.mark.parametrize("group", range(2, 4))
+def test_a_run_that_is_killed_while_it_downloads_ends_with_the_same_bytes(
+    group, larger, undisturbed, tmp_path
+):
+    with FaultyServer(larger / "videos", bytes_per_s=20_000) as server:
+        seeds = range(group * 5, group * 5 + 5)
+        check_kills(seeds, larger, undisturbed, tmp_path, server.url)
 
 
 @pytest.mark.slow
@@ -127,6 +136,22 @@ def test_a_disk_that_fills_stops_the_run_and_marks_no_video(larger, undisturbed,
     assert not report.exists() or "disk" not in report.read_text()
     filler.unlink()
     finish(start(larger, out), 3)
+    assert published(out) == undisturbed[0]
+
+
+def test_a_full_disk_under_the_downloads_stops_the_run_and_marks_no_video(
+    larger, undisturbed, small_disk, tmp_path
+):
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(filler.stat().st_size + 990_000))
+    out = tmp_path / "out"
+    with FaultyServer(larger / "videos") as server:
+        process = start(larger, out, "--scratch", small_disk / "scratch", mirror=server.url)
+        _, err = finish(process, 1)
+        assert "space" in err
+        assert "Traceback" not in err
+        filler.unlink()
+        finish(start(larger, out, "--scratch", small_disk / "scratch", mirror=server.url), 3)
     assert published(out) == undisturbed[0]
 
 
