@@ -18,6 +18,7 @@ from vsda.acquire.plan import make_plan
 from vsda.acquire.publish import check_settings, wipe
 from vsda.acquire.run import _open_state, acquire
 from vsda.acquire.state import PieceRecord, State, read_state
+from vsda.acquire.withdraw import withdraw
 from vsda.errors import ExitCode, Outcome, ShardError, UsageError, VsdaError
 from vsda.fetch.rows import load_rows
 from vsda.shards.index import open_set
@@ -474,3 +475,16 @@ def test_whole_videos_have_the_time_that_their_length_needs(options, tmp_path):
     )
     assert _wanted_ms(job, options().limits) == 8000
     assert _wanted_ms(replace(job, content=options().content), options().limits) == 1000
+
+
+def test_a_video_that_was_taken_out_on_purpose_is_done_with(options, tmp_path):
+    folder = make_world(tmp_path / "w", num_videos=2, missing=())
+    source = replace(options().source, mirror=str(folder / "videos"))
+    changed = {"annotations": folder / "rows.csv", "source": source}
+    assert acquire(options(**changed)).exit_code is ExitCode.DONE
+    withdraw(f"{options().out}/ytbb-train", videos=[youtube_id(0)], sequences=[])
+    done = acquire(options(**changed))
+    assert done.outcomes == {"ok": 1, "withdrawn": 1}
+    assert done.exit_code is ExitCode.DONE
+    overwritten = acquire(options(**changed, jpeg_quality=50, overwrite=True))
+    assert overwritten.outcomes == {"ok": 1, "withdrawn": 1}
