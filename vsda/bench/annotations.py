@@ -7,8 +7,6 @@ so that its peak memory is its own.
 import csv
 import multiprocessing
 import random
-import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from vsda.bench.memory import peak_bytes
 from vsda.datasets.youtube_bb import read_annotations
 from vsda.datasets.youtube_bb_rows import RAW
 from vsda.taxonomy import ytbb_class_set
@@ -164,20 +163,7 @@ def _measure(reader: _Reader, path: Path) -> ReaderResult:
 
 def _timed(read: Callable[[Path], int], path: Path) -> tuple[int, float, float, float]:
     """Return rows, seconds, and memory of this process before and at its peak."""
-    before = _peak_mb()
+    before = peak_bytes() / 1e6
     start = time.perf_counter()
     num_rows = read(path)
-    return num_rows, time.perf_counter() - start, before, _peak_mb()
-
-
-def _peak_mb() -> float:
-    """Return the peak memory of this process in 10^6 bytes.
-
-    Linux keeps in `ru_maxrss` what the parent had before, but not in its own status file.
-    """
-    status = Path("/proc/self/status")
-    if status.is_file():
-        lines = status.read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e6
-    unit_bytes = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit_bytes / 1e6
+    return num_rows, time.perf_counter() - start, before, peak_bytes() / 1e6

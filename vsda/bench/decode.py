@@ -6,8 +6,6 @@ so that its peak memory is its own.
 
 import importlib
 import importlib.util
-import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +16,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from vsda.bench.memory import peak_bytes
 from vsda.errors import ItemError
 from vsda.video.backends import read_frames
 from vsda.video.probe import probe
@@ -94,7 +93,7 @@ def _read(job: tuple[str, Path]) -> tuple[float, int]:
     start = time.perf_counter()
     num_frames = sum(1 for _ in READERS[name](path))
     seconds = time.perf_counter() - start
-    return num_frames / seconds, _peak_mib()
+    return num_frames / seconds, peak_bytes() >> 20
 
 
 def _by_pyav(path: Path) -> Iterator[object]:
@@ -148,12 +147,6 @@ def _with_share(row: DecodeRow, fastest: float) -> DecodeRow:
     if row.frames_per_s is None:
         return row
     return replace(row, share_of_fastest=row.frames_per_s / fastest)
-
-
-def _peak_mib() -> int:
-    """Return the peak resident memory of this process."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak >> (20 if sys.platform == "darwin" else 10)  # bytes there, KiB here
 
 
 def _write(path: Path, num_frames: int, size: tuple[int, int]) -> None:

@@ -8,7 +8,6 @@ import contextlib
 import io
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from PIL import Image
 
 from vsda.acquire.options import AcquireOptions, Content, DecodeLimits, Manners, Source
 from vsda.acquire.run import acquire
+from vsda.bench.memory import peak_bytes
 
 _WIDTH_PX, _HEIGHT_PX = 320, 240
 _SHORT_SIDE_PX = 240
@@ -31,7 +31,6 @@ _JPEG_QUALITY = 90
 _FPS = 30
 _LOOK_EVERY_S = 0.2
 _CODE = "import sys; from vsda.bench.fetch import main; main(sys.argv[1:])"
-_BYTES_PER_MAXRSS = 1 if sys.platform == "darwin" else 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,7 +108,7 @@ def main(arguments: list[str]) -> None:
     usage = {
         "num_frames": report.num_samples,
         "seconds": time.monotonic() - start,
-        "peak_mb": _own_peak_mb(),
+        "peak_mb": peak_bytes() / 1e6,
     }
     sys.stdout.write(json.dumps(usage))
 
@@ -179,18 +178,6 @@ def _bare_frames_per_s(path: Path) -> float:
             small.save(io.BytesIO(), format="JPEG", quality=_JPEG_QUALITY)
             num_frames += 1
     return num_frames / (time.monotonic() - start)
-
-
-def _own_peak_mb() -> float:
-    """Return the peak memory of this process.
-
-    Linux lets `ru_maxrss` begin with the size of the process that started this one.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        (line,) = [row for row in status.read_text().splitlines() if row.startswith("VmHWM:")]
-        return int(line.split()[1]) * 1024 / 1e6
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _BYTES_PER_MAXRSS / 1e6
 
 
 def _tree_mb(root: int) -> float | None:
