@@ -26,6 +26,7 @@ ROOMS_WITHOUT_TORCH = [
     "engine",
     "prepare",
     "acquire",
+    "pages",
     "recipes",
     "synth",
 ]

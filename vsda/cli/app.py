@@ -26,8 +26,6 @@ TRAIN_PACKAGES = {
     "timm",
     "lightning",
     "tensorboard",
-    "jinja2",
-    "markupsafe",
 }
 """What only the `[train]` extra brings."""
 

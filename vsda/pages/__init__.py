@@ -1,0 +1,1 @@
+"""HTML pages: a set to leap through, and the regions of FBMS-59 to settle."""
