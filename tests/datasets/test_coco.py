@@ -4,18 +4,20 @@ import pytest
 from tests.fake_worlds import coco_tree, jpeg, mask_png, small_coco, values, write
 from vsda.datasets import coco
 from vsda.datasets.labels import label_rules
-from vsda.datasets.listing import Request
-from vsda.errors import DatasetError, ItemError, Outcome, UnknownNameError
+from vsda.datasets.listing import Request, Source
+from vsda.errors import DatasetError, ItemError, Outcome
 
 
 def request(root, split="train", remap="coco", classes=None, outside="background", **more):
-    return Request(root=root, split=split, rules=label_rules(remap, classes, outside), **more)
+    rules = label_rules(remap, classes, outside)
+    return Request(root=root, split=split, rules=rules, options=coco.CocoOptions(**more))
 
 
 def read(root, stem, split="train", **more):
     listing = coco.list_split(request(root, split, **more))
     unit = next(unit for unit in listing.units if unit.items[0].frame == stem)
-    return coco.read(listing.root, split, unit, unit.items[0])
+    source = Source(dataset="coco", split=split, root=listing.root)
+    return next(iter(coco.read(source, unit, unit.items[0])), None)
 
 
 @pytest.fixture
@@ -116,7 +118,8 @@ def test_the_jpeg_of_an_image_that_is_left_out_is_not_looked_at(root):
 
 def test_classes_of_an_item_come_from_its_map(root):
     listing = coco.list_split(request(root))
-    found = [coco.classes_of(root, unit, unit.items[0]) for unit in listing.units]
+    source = Source(dataset="coco", split="train", root=root)
+    found = [coco.classes_of(source, unit, unit.items[0]) for unit in listing.units]
     assert found == [(1, 18), (), ()]
 
 
@@ -138,8 +141,3 @@ def test_a_missing_folder_is_told_with_what_to_download(tmp_path, folder, messag
     (root / folder).rename(tmp_path / "away")
     with pytest.raises(DatasetError, match=message):
         coco.list_split(request(root))
-
-
-def test_unknown_labels_are_refused(root):
-    with pytest.raises(UnknownNameError, match="unknown --labels 'panoptic'"):
-        coco.list_split(request(root, labels="panoptic"))

@@ -6,15 +6,15 @@ import pytest
 from tests.fake_worlds import DavisTree, jpeg, mask_png, small_davis, values, write
 from vsda.datasets import davis
 from vsda.datasets.labels import label_rules
-from vsda.datasets.listing import Request
-from vsda.errors import DatasetError, ItemError, ManifestError, Outcome, UnknownNameError
+from vsda.datasets.listing import Request, Source
+from vsda.errors import DatasetError, ItemError, ManifestError, Outcome
 
 HEADER = "sequence\tobject_id\tcategory\tclass\n"
 
 
 def request(root, split="train", remap="coco", classes=None, outside="background", **more):
     rules = label_rules(remap, classes, outside)
-    return Request(root=root, split=split, rules=rules, **more)
+    return Request(root=root, split=split, rules=rules, options=davis.DATASET.options(**more))
 
 
 def names(listing):
@@ -29,7 +29,9 @@ def read_first(tree, sequence, **more):
     """Return the first frame of a sequence, read as a train frame."""
     listing = davis.list_split(request(tree.root, **more))
     unit = next(unit for unit in listing.units if unit.sequence == sequence)
-    return davis.read(listing.root, "train", unit, unit.items[0])
+    source = Source(dataset="davis", split="train", root=listing.root)
+    (sample,) = davis.read(source, unit, unit.items[0])
+    return sample
 
 
 @pytest.fixture
@@ -77,11 +79,6 @@ def test_another_resolution_is_read_from_its_own_folder(tmp_path):
     listing = davis.list_split(request(tmp_path, resolution="Full-Resolution"))
     assert listing.units[0].items[0].image == "JPEGImages/Full-Resolution/lucia/00000.jpg"
     assert listing.settings["resolution"] == "Full-Resolution"
-
-
-def test_an_unknown_resolution_is_refused(tree):
-    with pytest.raises(UnknownNameError, match=r"unknown --resolution '480'\. Did you mean '480p'"):
-        davis.list_split(request(tree.root, resolution="480"))
 
 
 def test_a_missing_root_is_told_with_where_to_look_and_what_to_download(tmp_path):

@@ -12,7 +12,9 @@ RULES = label_rules("none", None, "background")
 
 
 def listed(dataset, root):
-    return dataset.list_split(Request(root=root, split="train", rules=RULES))
+    return dataset.list_split(
+        Request(root=root, split="train", rules=RULES, options=dataset.DATASET.options())
+    )
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from tests.fake_worlds import (
     values,
     write,
 )
+from vsda.datasets.coco import CocoOptions
+from vsda.datasets.davis_layout import DavisOptions
 from vsda.errors import DatasetError, Outcome, ShardError, UnknownNameError, UsageError, VsdaError
 from vsda.prepare import PrepareOptions, prepare
 from vsda.prepare.job import make_jobs
@@ -234,11 +236,12 @@ def test_a_set_of_other_settings_is_kept_and_the_difference_is_told(options):
 
 def test_a_table_of_equal_bytes_makes_the_same_set_whatever_its_name(options, tree, tmp_path):
     table = b"sequence\tobject_id\tcategory\tclass\nlucia\t1\tdog\tdog\n"
-    chosen = {"split": "train", "class_map": write(tmp_path / "objects.tsv", table)}
+    first, renamed = tmp_path / "objects.tsv", tmp_path / "renamed.tsv"
+    chosen = {"split": "train", "own": DavisOptions(class_map=write(first, table))}
     run(options, **chosen)
-    chosen["class_map"] = write(tmp_path / "renamed.tsv", table)
+    chosen["own"] = DavisOptions(class_map=write(renamed, table))
     assert run(options, **chosen)[0].up_to_date
-    write(chosen["class_map"], table.replace(b"dog\tdog", b"cat\tdog"))
+    write(renamed, table.replace(b"dog\tdog", b"cat\tdog"))
     with pytest.raises(
         ShardError, match=r"class_map was objects\.tsv, is renamed\.tsv, class_map_sha"
     ):
@@ -494,3 +497,21 @@ def test_a_file_in_the_place_of_the_output_folder_is_told(options):
 def test_an_unknown_dataset_is_told(options):
     with pytest.raises(UnknownNameError, match="unknown dataset 'davsi'"):
         run(options, "davsi")
+
+
+def test_a_word_that_an_option_of_the_dataset_does_not_take_is_refused(options):
+    own = DavisOptions(resolution="480")
+    with pytest.raises(UnknownNameError, match=r"unknown --resolution '480'\. Did you mean '480p'"):
+        run(options, own=own)
+
+
+def test_the_options_of_another_dataset_are_refused(options):
+    with pytest.raises(UsageError, match="the options of davis are a DavisOptions, got CocoOpt"):
+        run(options, own=CocoOptions())
+
+
+def test_the_index_names_the_command_without_places_and_workers(options):
+    train, _ = run(options, classes="person,dog")
+    assert load_index(str(train.index)).command == (
+        "vsda prepare davis --split train --remap coco --classes person,dog"
+    )

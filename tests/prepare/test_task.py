@@ -7,7 +7,7 @@ import pytest
 from tests.fake_worlds import DavisTree, mask_png, small_coco, small_davis, values, write
 from vsda.datasets import coco, davis
 from vsda.datasets.labels import label_rules
-from vsda.datasets.listing import Item, Listing, Request, Unit
+from vsda.datasets.listing import Item, Listing, Request, Source, Unit
 from vsda.errors import Outcome, ShardError
 from vsda.prepare.task import TaskResult, assign, run_task
 
@@ -30,15 +30,18 @@ def unit(name, *sizes):
 
 def groups(tmp_path, units, shard_bytes):
     listing = Listing(dataset="davis", split="train", root=tmp_path, units=tuple(units))
-    tasks = assign(listing, "davis-train", tmp_path, shard_bytes)
+    source = Source(dataset="davis", split="train", root=tmp_path)
+    tasks = assign(listing, "davis", source, str(tmp_path), shard_bytes)
     return [[one.sequence for one in task.units] for task in tasks]
 
 
 def tasks_of(dataset, root, folder, **rules):
     rules = label_rules(**{"remap": "coco", "classes": None, "outside": "background"} | rules)
-    listing = dataset.list_split(Request(root=root, split="train", rules=rules))
+    request = Request(root=root, split="train", rules=rules, options=dataset.DATASET.options())
+    listing = dataset.list_split(request)
+    source = Source(dataset=listing.dataset, split=listing.split, root=listing.root)
     folder.mkdir()
-    return assign(listing, "made-train", folder, 10**9)
+    return assign(listing, listing.dataset, source, str(folder), 10**9)
 
 
 def members(task):
@@ -117,7 +120,9 @@ def test_a_disk_that_takes_nothing_is_told_with_the_task(tmp_path):
     (task,) = tasks_of(davis, tree.root, tmp_path / "out")
     (tmp_path / "out").rmdir()
     write(tmp_path / "out", b"a file in the way")
-    with pytest.raises(ShardError, match=r"cannot write made-train, shard task 0: .*kept, so mend"):
+    with pytest.raises(
+        ShardError, match=r"cannot write davis-train, shard task 0: .*kept, so mend"
+    ):
         run_task(task)
 
 

@@ -6,8 +6,9 @@ becomes background. The maps have no instances, so samples have no `inst.png`, u
 they are: then `inst.png` holds the map's own values.
 """
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
 
 from vsda.datasets.frames import (
     check_sizes,
@@ -23,18 +24,25 @@ from vsda.datasets.listing import (
     Item,
     Listing,
     Request,
+    Source,
     Unit,
     find_files,
     how_to_get,
     is_folder,
 )
-from vsda.errors import DatasetError, Outcome, UnknownNameError
+from vsda.errors import DatasetError, Outcome
 from vsda.manifests import stuffthing_values
 from vsda.sample import FrameFacts, Sample, legal_key
 
 NAME = "coco"
 STUFFTHINGMAPS = "stuffthingmaps"
-LABELS = (STUFFTHINGMAPS,)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CocoOptions:
+    """What only COCO can be asked: where the masks come from."""
+
+    labels: Literal["stuffthingmaps"] = "stuffthingmaps"
 
 
 def list_split(request: Request) -> Listing:
@@ -43,9 +51,7 @@ def list_split(request: Request) -> Listing:
     Images without a map are not labelled, so they are noted and passed over; whether a map has a
     pixel of a chosen class shows only when it is read.
     """
-    if request.labels not in LABELS:
-        raise UnknownNameError("--labels", request.labels, LABELS)
-    folder, labels = f"{request.split}2017", f"{request.labels}/{request.split}2017"
+    folder, labels = f"{request.split}2017", f"{request.options.labels}/{request.split}2017"
     _check_folders(request, folder, labels)
     images = find_files(request.root / folder, ".jpg")
     masks = find_files(request.root / labels, ".png")
@@ -54,7 +60,7 @@ def list_split(request: Request) -> Listing:
         split=request.split,
         root=request.root,
         units=_units(request, images, masks),
-        settings={"labels": request.labels},
+        settings={"labels": request.options.labels},
         failures=tuple(
             Failure(
                 key=legal_key(NAME, folder, stem),
@@ -68,18 +74,19 @@ def list_split(request: Request) -> Listing:
     )
 
 
-def read(root: Path, split: str, unit: Unit, item: Item) -> Sample | None:
-    """Return one image as a sample, None if it has no pixel of a chosen class."""
-    mask = read_mask(root, item.mask).values
-    seg = None if unit.table is None else remap_named(mask, unit.table, item.mask)
+def read(source: Source, unit: Unit, item: Item) -> Iterator[Sample]:
+    """Yield one image as a sample, nothing if it has no pixel of a chosen class."""
+    name = item.mask or ""
+    mask = read_mask(source.root, name).values
+    seg = None if unit.table is None else remap_named(mask, unit.table, name)
     classes = () if seg is None else present_classes(seg)
     if seg is not None and not classes:
-        return None
-    image = read_jpeg(root, item.image)
-    check_sizes(image, mask, item.mask)
+        return
+    image = read_jpeg(source.root, item.image)
+    check_sizes(image, mask, name)
     facts = FrameFacts(
-        dataset=NAME,
-        split=split,
+        dataset=source.dataset,
+        split=source.split,
         sequence=None,
         frame=item.frame,
         frame_index=item.frame_index,
@@ -89,14 +96,15 @@ def read(root: Path, split: str, unit: Unit, item: Item) -> Sample | None:
         classes=classes,
     )
     inst = mask if seg is None else None
-    return Sample(key=item.key, jpg=image.data, seg=seg, inst=inst, facts=facts)
+    yield Sample(key=item.key, jpg=image.data, seg=seg, inst=inst, facts=facts)
 
 
-def classes_of(root: Path, unit: Unit, item: Item) -> tuple[int, ...]:
+def classes_of(source: Source, unit: Unit, item: Item) -> tuple[int, ...]:
     """Return the chosen classes in an image's map; see `Dataset.classes_of`."""
     if unit.table is None:
         return ()
-    return present_classes(remap_named(read_mask(root, item.mask).values, unit.table, item.mask))
+    name = item.mask or ""
+    return present_classes(remap_named(read_mask(source.root, name).values, unit.table, name))
 
 
 DATASET = Dataset(
@@ -105,6 +113,7 @@ DATASET = Dataset(
     list_split=list_split,
     read=read,
     classes_of=classes_of,
+    options=CocoOptions,
 )
 
 
@@ -124,7 +133,7 @@ def _check_folders(request: Request, folder: str, labels: str) -> None:
 def _units(
     request: Request, images: Mapping[str, FoundFile], masks: Mapping[str, FoundFile]
 ) -> tuple[Unit, ...]:
-    folder, labels = f"{request.split}2017", f"{request.labels}/{request.split}2017"
+    folder, labels = f"{request.split}2017", f"{request.options.labels}/{request.split}2017"
     table = _value_table(request)
     items = (
         Item(

@@ -6,12 +6,12 @@ void; the manifest's table of objects says which class an id has. Known oddities
 with alpha, masks a pixel narrower than their frame, and the binary masks of DAVIS-2016.
 """
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
 from vsda.datasets.davis_layout import (
+    DavisOptions,
     FoundSequence,
     Layout,
     find_sequences,
@@ -34,6 +34,7 @@ from vsda.datasets.listing import (
     Item,
     Listing,
     Request,
+    Source,
     Unit,
     frame_order,
 )
@@ -61,7 +62,7 @@ def list_split(request: Request) -> Listing:
         split=request.split,
         root=layout.root,
         units=tuple(unit for unit in units if unit.items),
-        settings={"resolution": request.resolution} | table_settings(request),
+        settings={"resolution": request.options.resolution} | table_settings(request),
         num_left_out=sum(sequence.num_frames for sequence in left_out),
         failures=(
             *(_unknown(layout, sequence, request) for sequence in unknown),
@@ -70,24 +71,24 @@ def list_split(request: Request) -> Listing:
         notes=(
             *_list_note(layout, request.split, is_listed=is_listed),
             # A table of the user's own means sequences of the user's own.
-            *(_manifest_notes(request.split, found) if request.class_map is None else ()),
+            *(_manifest_notes(request.split, found) if request.options.class_map is None else ()),
             *_left_out_note(left_out),
         ),
     )
 
 
-def read(root: Path, split: str, unit: Unit, item: Item) -> Sample:
-    """Return one frame as a sample; see `Dataset.read`."""
-    image = read_jpeg(root, item.image)
-    mask = read_mask(root, item.mask)
-    _refuse_binary(mask, item.mask)
-    check_sizes(image, mask.values, item.mask)
+def read(source: Source, unit: Unit, item: Item) -> Iterator[Sample]:
+    """Yield one frame as a sample; see `Dataset.read`."""
+    image, name = read_jpeg(source.root, item.image), item.mask or ""
+    mask = read_mask(source.root, name)
+    _refuse_binary(mask, name)
+    check_sizes(image, mask.values, name)
     seg = None
     if unit.table is not None:
-        seg = remap_named(mask.values, unit.table, f"{item.mask}: sequence {unit.sequence!r}")
+        seg = remap_named(mask.values, unit.table, f"{name}: sequence {unit.sequence!r}")
     facts = FrameFacts(
-        dataset=NAME,
-        split=split,
+        dataset=source.dataset,
+        split=source.split,
         sequence=unit.sequence,
         frame=item.frame,
         frame_index=item.frame_index,
@@ -96,10 +97,12 @@ def read(root: Path, split: str, unit: Unit, item: Item) -> Sample:
         labelled=seg is not None,
         classes=() if seg is None else present_classes(seg),
     )
-    return Sample(key=item.key, jpg=image.data, seg=seg, inst=mask.values, facts=facts)
+    yield Sample(key=item.key, jpg=image.data, seg=seg, inst=mask.values, facts=facts)
 
 
-DATASET = Dataset(name=NAME, splits=("train", "val"), list_split=list_split, read=read)
+DATASET = Dataset(
+    name=NAME, splits=("train", "val"), list_split=list_split, read=read, options=DavisOptions
+)
 
 
 def _sort(
@@ -167,7 +170,7 @@ def _missing(layout: Layout, found: FoundSequence) -> list[Failure]:
 
 
 def _unknown(layout: Layout, found: FoundSequence, request: Request) -> Failure:
-    table = "--class-map" if request.class_map else "the manifest"
+    table = "--class-map" if request.options.class_map else "the manifest"
     message = (
         f"sequence {found.name!r} of {layout.split_list(request.split)} is not in the objects "
         f"table ({table}), so none of its {found.num_frames} frames is written; add it to a "

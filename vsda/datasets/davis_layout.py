@@ -4,12 +4,27 @@ import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from vsda.datasets.listing import FoundFile, Request, find_files, how_to_get, is_folder
-from vsda.errors import DatasetError, UnknownNameError
+from vsda.errors import DatasetError
 from vsda.manifests import davis_sequences
 
-RESOLUTIONS = ("480p", "Full-Resolution")
+Resolution = Literal["480p", "Full-Resolution"]
+RESOLUTIONS = get_args(Resolution)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DavisOptions:
+    """What only DAVIS can be asked.
+
+    Attributes:
+        resolution: The folder below `JPEGImages`.
+        class_map: Table that stands in for the manifest's objects.
+    """
+
+    resolution: Resolution = "480p"
+    class_map: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,24 +71,22 @@ def open_layout(request: Request) -> Layout:
     """Return where the parts of the folder `request.root` lie, or of `DAVIS` inside it.
 
     Raises:
-        UnknownNameError: A resolution that DAVIS does not have.
         DatasetError: No images or no masks there; the message says what to download.
     """
-    if request.resolution not in RESOLUTIONS:
-        raise UnknownNameError("--resolution", request.resolution, RESOLUTIONS)
+    resolution = request.options.resolution
     places = (request.root, request.root / "DAVIS")
     root = next((place for place in places if is_folder(place / "JPEGImages")), None)
     if root is None:
         raise DatasetError(
             f"{request.root}: no DAVIS here, looked for {places[0] / 'JPEGImages'} and "
-            f"{places[1] / 'JPEGImages'}; {_how_to_get(request.root, request.resolution)}, or give "
+            f"{places[1] / 'JPEGImages'}; {_how_to_get(request.root, resolution)}, or give "
             "--root"
         )
-    layout = Layout(root=root, resolution=request.resolution)
+    layout = Layout(root=root, resolution=resolution)
     for folder in (layout.images, layout.masks):
         if not is_folder(root / folder):
             raise DatasetError(
-                f"{root / folder}: no such folder; {_how_to_get(root, request.resolution)}, or "
+                f"{root / folder}: no such folder; {_how_to_get(root, resolution)}, or "
                 "give another --resolution"
             )
     return layout

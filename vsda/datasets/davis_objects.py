@@ -27,7 +27,8 @@ def value_tables(request: Request) -> dict[str, dict[int, int]] | None:
     """
     if request.rules.classes is None:
         return None
-    objects = read_class_map(request.class_map) if request.class_map else davis_objects()
+    class_map = request.options.class_map
+    objects = read_class_map(class_map) if class_map else davis_objects()
     names: dict[str, dict[int, str]] = {}
     for row in objects:
         values = names.setdefault(
@@ -41,9 +42,10 @@ def table_settings(request: Request) -> dict[str, str]:
     """Return what an index records of the table that gave the classes."""
     if request.rules.classes is None:
         return {}
-    path = request.class_map or manifest_path("davis", "objects")
+    class_map = request.options.class_map
+    path = class_map or manifest_path("davis", "objects")
     return {
-        "class_map": request.class_map.name if request.class_map else "manifest",
+        "class_map": class_map.name if class_map else "manifest",
         "class_map_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
     }
 

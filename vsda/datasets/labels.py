@@ -49,13 +49,16 @@ class LabelRules:
         }
 
 
-def label_rules(remap: str, classes: str | None, outside: str) -> LabelRules:
+def label_rules(
+    remap: str, classes: str | None, outside: str, shared_with: str = "davis"
+) -> LabelRules:
     """Return the rules that the options `--remap`, `--classes` and `--outside` ask for.
 
     Args:
         remap: `coco`, or `none` to leave mask values as they are.
         classes: See `taxonomy.class_set`; None stands for `shared`, or `all` with `none`.
         outside: `background` or `ignore`.
+        shared_with: The dataset that plain `shared` means.
 
     Raises:
         UnknownNameError: A word that none of the options takes.
@@ -67,7 +70,7 @@ def label_rules(remap: str, classes: str | None, outside: str) -> LabelRules:
         raise UnknownNameError("--outside", outside, OUTSIDE_IDS)
     if remap == REMAP_COCO:
         return LabelRules(
-            classes=class_set(SHARED if classes is None else classes), outside=outside
+            classes=class_set(SHARED if classes is None else classes, shared_with), outside=outside
         )
     if classes not in {None, ALL}:
         raise UsageError(

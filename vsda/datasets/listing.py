@@ -15,29 +15,32 @@ from vsda.sample import Sample
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Item:
-    """One frame with its mask.
+    """One frame, with its mask where it has one.
 
     Attributes:
         key: Key of the sample.
         frame: The dataset's own name of the frame.
         frame_index: Position in the sequence, counted from 0 over all frames that lie on disk; 0
             for a still image.
-        image: Path of the JPEG below the dataset's root.
-        mask: Path of the PNG below the dataset's root.
-        image_bytes: Size of the JPEG.
-        mask_bytes: Size of the PNG.
+        image: Path of the picture below the dataset's root.
+        mask: Path of the mask below the dataset's root, None where there is none.
+        image_bytes: Size of the picture.
+        mask_bytes: Size of the mask.
         changed_ns: When either file was last changed, in ns since 1970. It decides whether work is
             done again and never what is written.
+        annotation: What a table of the dataset says of this item, in a form that the dataset's own
+            reader knows.
     """
 
     key: str
     frame: str
     frame_index: int
     image: str
-    mask: str
+    mask: str | None = None
     image_bytes: int
-    mask_bytes: int
+    mask_bytes: int = 0
     changed_ns: int = 0
+    annotation: bytes = b""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,10 +124,18 @@ class Listing:
     def _rows(self) -> Iterable[list[object]]:
         for unit in self.units:
             for item in unit.items:
-                yield [item.key, item.image, item.image_bytes, item.mask, item.mask_bytes]
+                yield [
+                    *(item.key, item.image, item.image_bytes, item.mask, item.mask_bytes),
+                    *_digests(item.annotation),
+                ]
         for failure in self.failures:
             yield [failure.key, failure.outcome, failure.message, failure.num_items]
         yield [self.num_left_out, *self.notes]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoOptions:
+    """The options of a dataset that has none of its own."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,17 +146,30 @@ class Request:
         root: Folder that the user named.
         split: Name of the split.
         rules: How mask values become labels.
-        resolution: DAVIS: folder below `JPEGImages`.
-        class_map: DAVIS: table that stands in for the manifest's objects.
-        labels: COCO: which label maps.
+        options: An instance of the dataset's own `Dataset.options`.
     """
 
     root: Path
     split: str
     rules: LabelRules
-    resolution: str = "480p"
-    class_map: Path | None = None
-    labels: str = "stuffthingmaps"
+    options: Any
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """What reading an item needs besides the item; it travels to the workers.
+
+    Attributes:
+        dataset: Name in keys and facts.
+        split: Name of the split.
+        root: Where the paths of the items start.
+        options: As in `Request`.
+    """
+
+    dataset: str
+    split: str
+    root: Path
+    options: Any = field(default_factory=NoOptions)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,17 +180,27 @@ class Dataset:
         name: As in `vsda prepare NAME`.
         splits: Names of the splits.
         list_split: Finds what lies on disk; raises DatasetError if the layout is another.
-        read: (root, split, unit, item) -> the sample, None if it holds no chosen class; raises
-            ItemError if the item is broken.
-        classes_of: (root, unit, item) -> the chosen classes in the item's mask; raises ItemError.
+        read: (source, unit, item) -> the samples of an item: one for a frame, none if it holds no
+            chosen class, many for a video; raises ItemError if the item is broken.
+        classes_of: (source, unit, item) -> the chosen classes in the item's mask; raises ItemError.
             None where the table of a unit tells its classes without a look at the masks.
+        options: Frozen dataclass of what only this dataset can be asked; all of it has defaults.
+        other_splits: Splits that are written only when they are named; `ANY_SPLIT` for any name.
+        shared_with: The dataset whose classes plain `shared` means.
     """
 
     name: str
     splits: tuple[str, ...]
     list_split: Callable[[Request], Listing]
-    read: Callable[[Path, str, Unit, Item], Sample | None]
-    classes_of: Callable[[Path, Unit, Item], tuple[int, ...]] | None = None
+    read: Callable[[Source, Unit, Item], Iterable[Sample]]
+    classes_of: Callable[[Source, Unit, Item], tuple[int, ...]] | None = None
+    options: type[Any] = NoOptions
+    other_splits: tuple[str, ...] = ()
+    shared_with: str = "davis"
+
+
+ANY_SPLIT = "*"
+"""Stands in `Dataset.other_splits` for any name."""
 
 
 def find_files(folder: Path, suffix: str) -> dict[str, FoundFile]:
@@ -219,6 +253,10 @@ def how_to_get(dataset: str, root: Path, file: str, options: str = "") -> str:
     """Return the command that brings the archive `file` of a dataset, and where that lies."""
     command = f"vsda fetch {dataset} --out {root}{options}"
     return f"`{command}` brings {where_to_get(dataset, file)}"
+
+
+def _digests(annotation: bytes) -> list[str]:
+    return [hashlib.sha256(annotation).hexdigest()] if annotation else []
 
 
 def _escape(text: str) -> str:

@@ -1,11 +1,13 @@
 """A set to write: its settings and its shard tasks, found without opening an image."""
 
 import json
-from dataclasses import dataclass
+import shlex
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from vsda.datasets import get_dataset
-from vsda.datasets.listing import Listing, Request
+from vsda.datasets.listing import Dataset, Listing, Request, Source
 from vsda.datasets.same_keys import refuse_same_keys
 from vsda.prepare.options import BYTES_PER_MB, PrepareOptions, requests
 from vsda.prepare.task import ShardTask, assign
@@ -18,16 +20,20 @@ class SetJob:
 
     Attributes:
         name: Such as `davis-train`.
+        dataset: Name in `DATASETS`.
         out: Folder of the finished set, or its URL.
         listing: The files it is made from.
         settings: What the index records; equal settings give equal bytes.
+        command: The command that makes the set, without places and workers.
         tasks: One per shard.
     """
 
     name: str
+    dataset: str
     out: Place
     listing: Listing
     settings: dict[str, Any]
+    command: str
     tasks: tuple[ShardTask, ...]
 
     @property
@@ -54,10 +60,7 @@ def make_jobs(dataset: str, options: PrepareOptions) -> list[SetJob]:
         DatasetError: The dataset is not where it should be.
     """
     chosen = get_dataset(dataset)
-    return [
-        _job(refuse_same_keys(chosen.list_split(request)), request, options)
-        for request in requests(chosen, options)
-    ]
+    return [_job(chosen, request, options) for request in requests(chosen, options)]
 
 
 def staging_folder(out: Place, name: str) -> str:
@@ -65,7 +68,11 @@ def staging_folder(out: Place, name: str) -> str:
     return join(out, f".{name}.part")
 
 
-def _job(listing: Listing, request: Request, options: PrepareOptions) -> SetJob:
+def _job(dataset: Dataset, request: Request, options: PrepareOptions) -> SetJob:
+    listing = refuse_same_keys(dataset.list_split(request))
+    source = Source(
+        dataset=listing.dataset, split=listing.split, root=listing.root, options=request.options
+    )
     name = f"{listing.dataset}-{listing.split}"
     settings = {
         **request.rules.settings(),
@@ -77,8 +84,25 @@ def _job(listing: Listing, request: Request, options: PrepareOptions) -> SetJob:
     folder = staging_folder(out, name)
     return SetJob(
         name=name,
+        dataset=dataset.name,
         out=out,
         listing=listing,
         settings=json.loads(json.dumps(settings)),  # as they come back from an index
-        tasks=tuple(assign(listing, name, folder, options.shard_mb * BYTES_PER_MB)),
+        command=_command(dataset, request, options),
+        tasks=tuple(assign(listing, dataset.name, source, folder, options.shard_mb * BYTES_PER_MB)),
     )
+
+
+def _command(dataset: Dataset, request: Request, options: PrepareOptions) -> str:
+    """Return the command line of one set; of a file among its options the name alone."""
+    default = PrepareOptions(root=options.root, out=options.out, own=dataset.options())
+    shown: dict[str, Any] = {"split": request.split, "remap": options.remap}
+    stated = asdict(options) | asdict(request.options)
+    usual = asdict(default) | asdict(dataset.options())
+    names = ("classes", "outside", "shard_mb", *asdict(request.options))
+    shown |= {name: stated[name] for name in names if stated[name] != usual[name]}
+    words = ["vsda", "prepare", dataset.name]
+    for name, value in shown.items():
+        text = value.name if isinstance(value, Path) else str(value)
+        words += [f"--{name.replace('_', '-')}", text]
+    return shlex.join(words)

@@ -3,9 +3,10 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from vsda.datasets.labels import REMAP_COCO, label_rules
-from vsda.datasets.listing import Dataset, Request
+from vsda.datasets.listing import ANY_SPLIT, Dataset, Request
 from vsda.engine.local import num_cpus
 from vsda.engine.run import KINDS, Kind
 from vsda.errors import UnknownNameError, UsageError
@@ -23,7 +24,7 @@ class PrepareOptions:
     Attributes:
         root: Folder of the dataset.
         out: Folder or fsspec URL that gets the shards.
-        split: A split, or `all` for one set each.
+        split: A split, or `all` for one set for each of the dataset's usual ones.
         remap: `coco` writes `seg.png` in COCO ids; `none` writes the dataset's own mask values as
             `inst.png` and no `seg.png`.
         classes: See `taxonomy.class_set`; None stands for `shared`, or all with `remap` none.
@@ -33,9 +34,8 @@ class PrepareOptions:
         engine: `local` for processes of this machine, `ray` for a cluster.
         address: Of the Ray cluster; see `vsda.engine.ray.RayEngine`.
         overwrite: Replace a set that was made with other settings.
-        resolution: DAVIS only: `480p` or `Full-Resolution`.
-        class_map: DAVIS only: table to use in place of the manifest's objects.
-        labels: COCO only: `stuffthingmaps`.
+        own: What only this dataset can be asked, an instance of its `Dataset.options`; None for
+            the defaults.
     """
 
     root: Path
@@ -49,9 +49,7 @@ class PrepareOptions:
     engine: Kind = "local"
     address: str | None = None
     overwrite: bool = False
-    resolution: str = "480p"
-    class_map: Path | None = None
-    labels: str = "stuffthingmaps"
+    own: Any = None
 
 
 def worker_count(options: PrepareOptions) -> int:
@@ -67,21 +65,36 @@ def requests(dataset: Dataset, options: PrepareOptions) -> list[Request]:
         UnknownNameError: A word that an option does not know.
     """
     _check(options)
-    if options.split not in {ALL_SPLITS, *dataset.splits}:
-        raise UnknownNameError("--split", options.split, [ALL_SPLITS, *dataset.splits])
-    rules = label_rules(options.remap, options.classes, options.outside)
-    splits = dataset.splits if options.split == ALL_SPLITS else (options.split,)
+    own = _own(dataset, options.own)
+    rules = label_rules(options.remap, options.classes, options.outside, dataset.shared_with)
     return [
-        Request(
-            root=options.root,
-            split=split,
-            rules=rules,
-            resolution=options.resolution,
-            class_map=options.class_map,
-            labels=options.labels,
-        )
-        for split in splits
+        Request(root=options.root, split=split, rules=rules, options=own)
+        for split in _splits(dataset, options.split)
     ]
+
+
+def _splits(dataset: Dataset, split: str) -> tuple[str, ...]:
+    if split == ALL_SPLITS:
+        return dataset.splits
+    known = (*dataset.splits, *dataset.other_splits)
+    if split not in known and ANY_SPLIT not in known:
+        raise UnknownNameError("--split", split, [ALL_SPLITS, *known])
+    return (split,)
+
+
+def _own(dataset: Dataset, own: Any) -> Any:
+    """Return the dataset's own options; a word that one of them does not take is an error."""
+    if own is None:
+        return dataset.options()
+    if not isinstance(own, dataset.options):
+        raise UsageError(
+            f"the options of {dataset.name} are a {dataset.options.__name__}, got {own!r}"
+        )
+    for name, hint in get_type_hints(dataset.options).items():
+        value = getattr(own, name)
+        if get_origin(hint) is Literal and value not in get_args(hint):
+            raise UnknownNameError(f"--{name.replace('_', '-')}", str(value), get_args(hint))
+    return own
 
 
 def _check(options: PrepareOptions) -> None:

@@ -112,14 +112,14 @@ def survey_task(task: ShardTask) -> Survey:
 
 def _classes(task: ShardTask, unit: Unit, tally: Tally) -> list[tuple[int, ...]]:
     """Return the classes of every item of a unit that would be written."""
-    classes_of = get_dataset(task.dataset).classes_of
+    classes_of = get_dataset(task.reader).classes_of
     if classes_of is None or unit.table is None:
         tally.outcomes[Outcome.OK] += len(unit.items)
         return [chosen_classes(unit.table or {})] * len(unit.items)
     found = []
     for item in unit.items:
         try:
-            classes = classes_of(task.root, unit, item)
+            classes = classes_of(task.source, unit, item)
         except ItemError as error:
             tally.fail(item, error)
             continue
@@ -146,7 +146,7 @@ def _plan_set(job: SetJob, options: PrepareOptions) -> PlannedSet:
 
 
 def _survey(job: SetJob, options: PrepareOptions) -> list[Survey]:
-    reads_masks = get_dataset(job.listing.dataset).classes_of is not None
+    reads_masks = get_dataset(job.dataset).classes_of is not None
     num_workers = worker_count(options) if reads_masks else 1
     running = run_tasks(
         survey_task,

@@ -7,12 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from vsda.datasets import get_dataset
-from vsda.datasets.listing import Failure, Item, Listing, Unit
+from vsda.datasets.listing import Failure, Item, Listing, Source, Unit
 from vsda.errors import ItemError, Outcome, ShardError
 from vsda.sample import Sample
 from vsda.shards.index import ShardInfo
@@ -28,18 +27,16 @@ class ShardTask:
     Attributes:
         set_name: Such as `davis-train`.
         number: Position among the tasks of the set, from 0.
-        dataset: Name of the dataset.
-        split: Name of the split.
-        root: Where the paths of the items start.
+        reader: Name of the dataset in `DATASETS` that reads the items.
+        source: What it needs besides them.
         folder: Path or URL where the tar and the result go.
         units: What to write.
     """
 
     set_name: str
     number: int
-    dataset: str
-    split: str
-    root: Path
+    reader: str
+    source: Source
     folder: str
     units: tuple[Unit, ...]
 
@@ -103,12 +100,15 @@ class Tally:
         self.failures.append(Failure(key=item.key, outcome=error.outcome, message=str(error)))
 
 
-def assign(listing: Listing, set_name: str, folder: str, shard_bytes: int) -> list[ShardTask]:
+def assign(
+    listing: Listing, reader: str, source: Source, folder: str, shard_bytes: int
+) -> list[ShardTask]:
     """Return the shard tasks of a listing: its units in order, cut where `shard_bytes` is full.
 
     Args:
         listing: What to write.
-        set_name: Name of the set.
+        reader: Name in `DATASETS` of what reads the items.
+        source: What it needs besides them.
         folder: Where tasks put what they make.
         shard_bytes: Size of the files that go into one shard; a larger unit has its own.
     """
@@ -122,11 +122,10 @@ def assign(listing: Listing, set_name: str, folder: str, shard_bytes: int) -> li
         room -= unit.num_bytes
     return [
         ShardTask(
-            set_name=set_name,
+            set_name=f"{listing.dataset}-{listing.split}",
             number=number,
-            dataset=listing.dataset,
-            split=listing.split,
-            root=listing.root,
+            reader=reader,
+            source=source,
             folder=folder,
             units=tuple(units),
         )
@@ -165,14 +164,16 @@ def _write(task: ShardTask) -> TaskResult:
 
 
 def _samples(task: ShardTask, tally: Tally) -> Iterator[Sample]:
-    dataset = get_dataset(task.dataset)
-    for unit in task.units:
-        for item in unit.items:
-            try:
-                sample = dataset.read(task.root, task.split, unit, item)
-            except ItemError as error:
-                tally.fail(item, error)
-                continue
-            tally.outcomes[Outcome.LEFT_OUT if sample is None else Outcome.OK] += 1
-            if sample is not None:
+    read = get_dataset(task.reader).read
+    for item, samples in (
+        (item, read(task.source, unit, item)) for unit in task.units for item in unit.items
+    ):
+        num_samples = 0
+        try:
+            for sample in samples:
                 yield sample
+                num_samples += 1
+        except ItemError as error:
+            tally.fail(item, error)
+            continue
+        tally.outcomes[Outcome.OK if num_samples else Outcome.LEFT_OUT] += max(num_samples, 1)

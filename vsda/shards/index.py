@@ -79,6 +79,7 @@ class ShardIndex:
         settings: The options that made the set, as JSON values.
         outcomes: Number of items of the dataset by what became of them.
         notes: What a user of the set should know.
+        command: The command that makes the set, without places and workers.
         version: Version of vsda that made the set.
     """
 
@@ -89,6 +90,7 @@ class ShardIndex:
     settings: Mapping[str, Any] = field(default_factory=dict)
     outcomes: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    command: str = ""
     version: str = __version__
 
     @property
@@ -236,6 +238,7 @@ def _document(index: ShardIndex) -> dict[str, Any]:
         "vsda": {
             "format": _FORMAT,
             "version": index.version,
+            "command": index.command,
             "dataset": index.dataset,
             "split": index.split,
             "settings": dict(index.settings),
