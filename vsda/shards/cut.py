@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import tarfile
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
@@ -41,14 +41,9 @@ def cut_sequences(
     if not left and info.sequences:
         return None
     with whole_tar(shard_set, info) as source, atomic_file(target) as file:
-        pieces = list(_pieces(source, shard_set.place(info.url)))
-        gone = [piece for piece in pieces if piece.facts.sequence in names]
-        for piece in pieces:
-            if piece.facts.sequence not in names:
-                source.seek(piece.start)
-                file.write(source.read(piece.end - piece.start))
-        _end_tar(file)
-        file.flush()
+        found = list(pieces(source, shard_set.place(info.url)))
+        gone = [piece for piece in found if piece.facts.sequence in names]
+        write_pieces(file, source, [one for one in found if one.facts.sequence not in names])
         part = Path(file.name)
         idx, sha256, size_bytes = make_idx(part), sha256_file(part), part.stat().st_size
     write_atomic(idx_place(target), idx)
@@ -64,10 +59,19 @@ def cut_sequences(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """One sample in a tar: its bytes, headers included, and what it adds to the counts."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Piece:
+    """One sample in a tar.
 
+    Attributes:
+        key: Its key.
+        start: Where its bytes start in the tar, headers included.
+        end: Where they end.
+        facts: Its facts.
+        seg: Its `seg.png`, None where it has none.
+    """
+
+    key: str
     start: int
     end: int
     facts: FrameFacts
@@ -75,14 +79,21 @@ class _Piece:
 
     @property
     def pixels(self) -> dict[int, int]:
+        """The number of pixels of each COCO id, 0 and 255 included."""
         return class_pixels(None if self.seg is None else decode_mask(self.seg))
 
     @property
     def frames(self) -> dict[int, int]:
+        """A one for each COCO id in the mask or in a box that is present."""
         return dict.fromkeys(self.pixels.keys() | boxed_classes(self.facts), 1)
 
 
-def _pieces(source: IO[bytes], place: str) -> Iterator[_Piece]:
+def pieces(source: IO[bytes], place: str) -> Iterator[Piece]:
+    """Yield the samples of an open tar, which lies at `place`.
+
+    Raises:
+        ShardError: A sample has no json.
+    """
     with tarfile.open(fileobj=source, mode="r:") as archive:
         by_key = itertools.groupby(archive, lambda member: split_member(member.name)[0])
         for key, members in by_key:
@@ -91,12 +102,22 @@ def _pieces(source: IO[bytes], place: str) -> Iterator[_Piece]:
             if "json" not in fields:
                 raise ShardError(f"{place}: {key} has no json")
             ends = [_padded(member.offset_data + member.size) for member in found.values()]
-            yield _Piece(
+            yield Piece(
+                key=key,
                 start=min(member.offset for member in found.values()),
                 end=max(ends),
                 facts=FrameFacts.from_json(fields["json"]),
                 seg=fields.get("seg.png"),
             )
+
+
+def write_pieces(file: IO[bytes], source: IO[bytes], kept: Iterable[Piece]) -> None:
+    """Write the samples `kept` of the tar `source` as a tar of their own, byte for byte."""
+    for piece in kept:
+        source.seek(piece.start)
+        file.write(source.read(piece.end - piece.start))
+    _end_tar(file)
+    file.flush()
 
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
