@@ -26,6 +26,7 @@ ROOMS_WITHOUT_TORCH = [
     "engine",
     "prepare",
     "acquire",
+    "toolbox",
     "pages",
     "recipes",
     "synth",

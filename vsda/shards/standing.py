@@ -63,6 +63,10 @@ def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, A
     for name, value in settings.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{above}{name}.")
+        elif isinstance(value, list) and all(isinstance(row, Mapping) for row in value):
+            yield from _flat(
+                {str(number): row for number, row in enumerate(value)}, f"{above}{name}."
+            )
         else:
             yield f"{above}{name}", value
 
