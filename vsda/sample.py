@@ -4,10 +4,14 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+
+from vsda.errors import ShardError
 
 Mask = NDArray[np.uint8]
 """(H, W) uint8."""
@@ -15,6 +19,7 @@ Mask = NDArray[np.uint8]
 PRESENT = "present"
 """The presence of a box that is to be seen."""
 
+_CORNERS = ("xmin", "xmax", "ymin", "ymax")
 _ILLEGAL = re.compile(r"[^A-Za-z0-9_/-]")
 
 
@@ -44,9 +49,9 @@ class FrameFacts:
     height_px: int
     labelled: bool
     classes: tuple[int, ...] = ()
-    timestamp_ms: float | None = None
+    timestamp_ms: float | int | None = None  # an int stays one when it is read
     source_pts: int | None = None
-    source_ms: float | None = None
+    source_ms: float | int | None = None
     tick: int | None = None
     held: bool | None = None
     boxes: tuple[Mapping[str, Any], ...] = field(default=())
@@ -57,12 +62,43 @@ class FrameFacts:
 
     @classmethod
     def from_json(cls, data: bytes) -> "FrameFacts":
-        """Read facts that `to_json` wrote; keys of later versions are passed over."""
-        raw = json.loads(data)
-        known = {name: raw[name] for name in cls.__slots__ if name in raw}
-        known["classes"] = tuple(known.get("classes", ()))
-        known["boxes"] = tuple(known.get("boxes", ()))
-        return cls(**known)
+        """Read facts that `to_json` wrote; keys of later versions are passed over.
+
+        Raises:
+            ShardError: Not such facts; the message names the key.
+        """
+        try:
+            facts = _adapter().validate_json(data, strict=True)
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "json"
+            raise ShardError(f"not the facts of a frame: {where}: {first['msg']}") from error
+        for number, box in enumerate(facts.boxes):
+            _check_box(number, box)
+        return facts
+
+
+@cache
+def _adapter() -> TypeAdapter[FrameFacts]:
+    return TypeAdapter(FrameFacts)
+
+
+def _check_box(number: int, box: Mapping[str, Any]) -> None:
+    """Raise `ShardError` where a box lacks what its readers need, or has something else there."""
+    is_sound = {
+        "class": type(box.get("class")) is int,
+        "presence": isinstance(box.get("presence"), str),
+    }
+    if box.get("presence") == PRESENT:
+        is_sound |= {name: _is_fraction(box.get(name)) for name in _CORNERS}
+    for name, sound in is_sound.items():
+        if not sound:
+            found = f"{box[name]!r:.40}" if name in box else "missing"
+            raise ShardError(f"not the facts of a frame: boxes.{number}.{name}: {found}")
+
+
+def _is_fraction(value: object) -> bool:
+    return type(value) in {int, float} and 0 <= value <= 1  # type: ignore[operator]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,8 @@ from vsda.shards.write import write_shard
 
 
 def boxed(number, sequence, class_id):
-    box = {"class": class_id, "presence": "present"}
+    corners = {"xmin": 0.1, "xmax": 0.5, "ymin": 0, "ymax": 1}
+    box = {"class": class_id, "presence": "present", **corners}
     facts = replace(frame(number, sequence).facts, labelled=False, classes=(), boxes=(box,))
     return frame(number, sequence, seg=None, inst=None, facts=facts)
 

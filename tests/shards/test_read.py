@@ -1,3 +1,4 @@
+import io
 import os
 import pickle
 import random
@@ -6,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.shards.frames import changed_index, copy_files, cuts, flipped, frame, jpeg, make_set
 from vsda.errors import ShardError
@@ -69,7 +71,7 @@ class TestInOrder:
 
     def test_a_missing_tar_is_named(self, davis, tmp_path):
         (tmp_path / TAR).unlink()
-        with pytest.raises(ShardError, match=f"{TAR}: missing; prepare the set again"):
+        with pytest.raises(ShardError, match=f"{TAR}: missing; `vsda shards repair` mends the set"):
             list(iterate_samples(davis))
 
     def test_another_number_of_samples_than_the_index_says_is_an_error(self, davis):
@@ -231,8 +233,16 @@ class TestDecode:
         decode_image(jpeg(0))[:] = 1
 
     def test_a_colour_picture_is_no_mask(self):
+        data = io.BytesIO()
+        Image.new("RGB", (2, 3)).save(data, "PNG")
         with pytest.raises(ShardError, match="as 8-bit grey PNG, got mode RGB"):
-            decode_mask(jpeg(0))
+            decode_mask(data.getvalue())
+
+    def test_a_grey_jpeg_is_no_mask_since_its_values_are_not_those_that_were_written(self):
+        data = io.BytesIO()
+        Image.new("L", (2, 3)).save(data, "JPEG")
+        with pytest.raises(ShardError, match="cannot be decoded: the file is something else"):
+            decode_mask(data.getvalue())
 
     def test_cut_pictures_cannot_be_decoded(self):
         for data, decode in [(jpeg(0), decode_image), (encode_mask(frame(0).seg), decode_mask)]:

@@ -1,9 +1,7 @@
 """Read one frame and its mask from disk and refuse what cannot be trusted."""
 
-import io
 import stat
-import struct
-import zlib
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,21 +11,14 @@ from PIL import Image
 
 from vsda.errors import ItemError, Outcome
 from vsda.sample import Mask
+from vsda.shards.pictures import MAX_PICTURE_BYTES, Kind, PictureError, opened_picture
 from vsda.taxonomy import BACKGROUND_ID, IGNORE_INDEX, remap_mask
 
-_UNDECODABLE = (
-    OSError,  # also UnidentifiedImageError and a file that ends early
-    SyntaxError,  # Pillow's name for a broken PNG chunk
-    ValueError,
-    EOFError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
 PALETTE_MODE = "P"
 _MASK_MODES = (PALETTE_MODE, "L", "LA")
 _GREY_COLOUR_TYPES = (0, 4)  # of PNG
 _MASK_BITS = 8
+_BITS_AT = 24  # in a PNG, whose header is its first chunk
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,17 +97,24 @@ def present_classes(seg: Mask) -> tuple[int, ...]:
 def _read(root: Path, name: str) -> bytes:
     path = root / name
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would keep us waiting
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe would keep us waiting
             raise ItemError(Outcome.UNREADABLE, f"{name}: not a regular file")
+        if found.st_size > MAX_PICTURE_BYTES:
+            raise ItemError(
+                Outcome.UNREADABLE,
+                f"{name}: {found.st_size} bytes, more than the {MAX_PICTURE_BYTES} that are read",
+            )
         return path.read_bytes()
     except OSError as error:
         raise ItemError(Outcome.UNREADABLE, f"{name}: {error.strerror}") from error
+    except ValueError as error:  # a name with a zero byte
+        raise ItemError(Outcome.UNREADABLE, f"{name!r}: {error}") from error
 
 
 def _refuse_scaled(data: bytes, image: Image.Image, name: str) -> None:
     """Raise ItemError where Pillow has scaled grey values to 8 bits, as from 1 to 17 or 255."""
-    header = data.index(b"IHDR")
-    bits, colour_type = data[header + 12], data[header + 13]
+    bits, colour_type = data[_BITS_AT], data[_BITS_AT + 1]
     is_kept = bits == _MASK_BITS or image.mode not in {"1", "L", "LA"}
     if colour_type in _GREY_COLOUR_TYPES and not is_kept:
         raise ItemError(
@@ -126,13 +124,13 @@ def _refuse_scaled(data: bytes, image: Image.Image, name: str) -> None:
         )
 
 
-def _decode(data: bytes, name: str, image_format: str) -> Image.Image:
+def _decode(data: bytes, name: str, kind: Kind) -> Image.Image:
     try:
-        image = Image.open(io.BytesIO(data), formats=(image_format,))
-        image.load()
-    except _UNDECODABLE as error:
-        reason = str(error) if "BytesIO" not in str(error) else "the file is something else"
-        raise ItemError(
-            Outcome.UNREADABLE, f"{name}: not a whole {image_format}: {reason}"
-        ) from error
-    return image
+        with (
+            warnings.catch_warnings(action="ignore"),  # about odd Exif tags and the like
+            opened_picture(data, kind) as image,
+        ):
+            image.load()
+            return image
+    except PictureError as error:
+        raise ItemError(Outcome.UNREADABLE, f"{name}: not a whole {kind}: {error}") from error

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from vsda import __version__
 from vsda.errors import ShardError
+from vsda.shards.index_limits import MAX_INDEX_BYTES, check_limits
 from vsda.shards.names import INDEX_SUFFIX, explain_absence, folder_of, set_name
 from vsda.storage import exists, join, list_files, read_bytes
 
@@ -124,7 +125,8 @@ class ShardIndex:
         """Read an index that `to_json` wrote.
 
         Raises:
-            ShardError: Not such an index, one of another format, or changed after it was written.
+            ShardError: Not such an index, one of another format, changed after it was written, or
+                with a value that no index has; see `check_limits`.
         """
         try:
             document = _parse(data)
@@ -133,11 +135,13 @@ class ShardIndex:
         facts = document["vsda"]
         fields = {"name": document.get("name"), "shards": document.get("shardlist")}
         try:
-            return _adapter().validate_python(facts | fields)
+            index = _adapter().validate_json(json.dumps(facts | fields), strict=True)
         except ValidationError as error:
-            first = error.errors()[0]
+            first = error.errors(include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"])
             raise ShardError(f"not a shard index: {where}: {first['msg']}") from error
+        check_limits(index)
+        return index
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +189,7 @@ def load_index(place: str) -> ShardIndex:
     if not exists(place):
         raise ShardError(explain_absence(place))
     try:
-        index = ShardIndex.from_json(read_bytes(place))
+        index = ShardIndex.from_json(read_bytes(place, most=MAX_INDEX_BYTES))
     except ShardError as error:
         raise ShardError(f"{place}: {error}") from error
     if set_name(place) != index.name:

@@ -1,10 +1,8 @@
 """Read shards: samples in order, or any sample by its position."""
 
 import bisect
-import io
 import itertools
-import tarfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, overload
 
@@ -14,9 +12,10 @@ from PIL import Image
 
 from vsda.errors import ShardError
 from vsda.sample import FrameFacts, Mask, Sample
-from vsda.shards.idx import IdxTable, split_member
+from vsda.shards.idx import MAX_FIELDS, MAX_SAMPLE_BYTES, IdxTable, Member, tar_members
 from vsda.shards.index import ShardSet
-from vsda.shards.tars import OpenTars, load_idx, whole_tar
+from vsda.shards.pictures import Kind, PictureError, opened_picture
+from vsda.shards.tars import HEADER_BYTES, OpenTars, check_header, load_idx, whole_tar
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +38,23 @@ class RandomAccessShards:
 
     The `.idx` of a shard is parsed when the first of its samples is asked for and kept as arrays,
     which travel with a pickle; open files stay behind and are opened anew in each process.
+
+    A tar is as good as its size, and each piece of it as the tar's own header before it: both are
+    compared at every read, which takes microseconds. So other samples than the one asked for are
+    never returned; a bit that turned inside of a picture shows at best when that is decoded.
+
+    Args:
+        shard_set: The set.
+        hashed: Read each tar once as a whole, when the first of its samples is asked for, and
+            compare its hash, so that no changed byte is ever returned. On a URL that is a download.
     """
 
-    def __init__(self, shard_set: ShardSet) -> None:
+    def __init__(self, shard_set: ShardSet, *, hashed: bool = False) -> None:
         self._set = shard_set
         counts = [info.nsamples for info in shard_set.index.shards]
         self._starts = list(itertools.accumulate(counts, initial=0))
         self._tables: dict[int, IdxTable] = {}
-        self._tars = OpenTars(shard_set)
+        self._tars = OpenTars(shard_set, hashed=hashed)
 
     def __len__(self) -> int:
         return self._starts[-1]
@@ -75,7 +83,8 @@ class RandomAccessShards:
         All of it is one read from the first to the last field: one request where the set is remote.
 
         Raises:
-            ShardError: The sample lacks a field, or its shard is missing or cut.
+            ShardError: The sample lacks a field, its shard is missing or cut, or has something else
+            where the sample should be.
         """
         entry = self.entry(position)
         missing = [name for name in fields if name not in entry.fields]
@@ -85,11 +94,23 @@ class RandomAccessShards:
                 f"{self._set.place(url)}: {entry.key} has no {', '.join(missing)}; "
                 f"it has {', '.join(entry.fields)}"
             )
-        spans = {name: entry.fields[name] for name in fields}
-        start = min((offset for offset, _ in spans.values()), default=0)
-        end = max((offset + size for offset, size in spans.values()), default=0)
+        return self._read(entry, {name: entry.fields[name] for name in fields}) if fields else {}
+
+    def _read(self, entry: SampleEntry, spans: Mapping[str, tuple[int, int]]) -> dict[str, bytes]:
+        start = min(offset for offset, _ in spans.values()) - HEADER_BYTES
+        end = max(offset + size for offset, size in spans.values())
         data = self._tars.read(entry.shard, start, end - start)
-        return {name: data[at - start : at - start + size] for name, (at, size) in spans.items()}
+        found = {}
+        for name, (offset, size) in spans.items():
+            at = offset - start
+            if not check_header(data[at - HEADER_BYTES : at], f"{entry.key}.{name}", size):
+                url = self._set.index.shards[entry.shard].url
+                raise ShardError(
+                    f"{self._set.place(url)}: {entry.key}.{name} is not where the .idx says, so "
+                    "the tar was changed; `vsda shards repair` mends the set"
+                )
+            found[name] = data[at : at + size]
+        return found
 
     def _table(self, shard: int) -> IdxTable:
         if shard not in self._tables:
@@ -131,12 +152,7 @@ def iterate_samples(shard_set: ShardSet) -> Iterator[Sample]:
     for info in shard_set.index.shards:
         place = shard_set.place(info.url)
         with whole_tar(shard_set, info) as file:
-            num_samples = 0
-            for sample in _samples(file, place):
-                yield sample
-                num_samples += 1
-        if num_samples != info.nsamples:
-            raise ShardError(f"{place}: {num_samples} samples, its index says {info.nsamples}")
+            yield from _samples(file, place, info.nsamples)
 
 
 def decode_image(data: bytes) -> NDArray[np.uint8]:
@@ -154,7 +170,7 @@ def decode_mask(data: bytes) -> Mask:
     Raises:
         ShardError: It cannot be decoded, or is no 8-bit grey picture.
     """
-    return _decode(data, _grey_values)
+    return _decode(data, _grey_values, "PNG")
 
 
 def _grey_values(picture: Image.Image) -> Mask:
@@ -163,36 +179,52 @@ def _grey_values(picture: Image.Image) -> Mask:
     return np.array(picture)
 
 
-def _decode(data: bytes, convert: Callable[[Image.Image], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+def _decode(
+    data: bytes, convert: Callable[[Image.Image], NDArray[np.uint8]], *kinds: Kind
+) -> NDArray[np.uint8]:
     try:
-        with Image.open(io.BytesIO(data)) as picture:
+        with opened_picture(data, *kinds) as picture:
             return convert(picture)
-    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for damaged files
+    except PictureError as error:
         raise ShardError(f"a picture of {len(data)} bytes cannot be decoded: {error}") from error
 
 
-def _samples(file: IO[bytes], place: str) -> Iterator[Sample]:
-    with tarfile.open(fileobj=file, mode="r:") as archive:
-        for key, members in itertools.groupby(_members(archive), lambda member: member[0]):
-            fields = {field: data for _, field, data in members}
-            missing = {"jpg", "json"} - fields.keys()
-            if missing:
-                raise ShardError(f"{place}: {key} has no {', '.join(sorted(missing))}")
-            yield _sample(key, fields)
+def _samples(file: IO[bytes], place: str, num_samples: int) -> Iterator[Sample]:
+    """Yield the samples of a tar that is known to be the one that the index lists."""
+    count = 0
+    try:
+        for key, members in itertools.groupby(tar_members(file), lambda member: member.key):
+            count += 1
+            if count <= num_samples:
+                yield _sample(key, _fields(file, key, members))
+    except ShardError as error:
+        raise ShardError(f"{place}: {error}") from error
+    if count != num_samples:
+        raise ShardError(f"{place}: {count} samples, its index says {num_samples}")
 
 
-def _members(archive: tarfile.TarFile) -> Iterator[tuple[str, str, bytes]]:
-    for member in archive:
-        content = archive.extractfile(member)
-        if content is not None:
-            yield *split_member(member.name), content.read()
+def _fields(file: IO[bytes], key: str, members: Iterable[Member]) -> dict[str, bytes]:
+    fields: dict[str, bytes] = {}
+    num_bytes = 0
+    for member in members:
+        num_bytes += member.size
+        if member.field in fields or len(fields) == MAX_FIELDS or num_bytes > MAX_SAMPLE_BYTES:
+            raise ShardError(f"{key} has a field twice, or too many: {member.field}")
+        file.seek(member.offset)
+        fields[member.field] = file.read(member.size)
+    if missing := {"jpg", "json"} - fields.keys():
+        raise ShardError(f"{key} has no {', '.join(sorted(missing))}")
+    return fields
 
 
 def _sample(key: str, fields: Mapping[str, bytes]) -> Sample:
-    return Sample(
-        key=key,
-        jpg=fields["jpg"],
-        seg=decode_mask(fields["seg.png"]) if "seg.png" in fields else None,
-        inst=decode_mask(fields["inst.png"]) if "inst.png" in fields else None,
-        facts=FrameFacts.from_json(fields["json"]),
-    )
+    try:
+        return Sample(
+            key=key,
+            jpg=fields["jpg"],
+            seg=decode_mask(fields["seg.png"]) if "seg.png" in fields else None,
+            inst=decode_mask(fields["inst.png"]) if "inst.png" in fields else None,
+            facts=FrameFacts.from_json(fields["json"]),
+        )
+    except ShardError as error:
+        raise ShardError(f"{key}: {error}") from error

@@ -3,13 +3,16 @@
 import hashlib
 import os
 import shutil
+import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import IO
+from typing import IO, Any
+
+import numpy as np
 
 from vsda.errors import ShardError
-from vsda.shards.idx import IdxTable, parse_idx
+from vsda.shards.idx import MAX_SAMPLE_BYTES, IdxTable, parse_idx
 from vsda.shards.index import ShardInfo, ShardSet
 from vsda.storage import (
     RangeReader,
@@ -17,12 +20,16 @@ from vsda.storage import (
     is_local,
     open_binary,
     read_bytes,
+    sha256_file,
     sha256_rest,
 )
 
+HEADER_BYTES = tarfile.BLOCKSIZE
 MAX_OPEN_TARS = 128
+_NAME_BYTES, _SIZE, _CHECKSUM = 100, slice(124, 135), slice(148, 156)  # of a tar's header
 _BLOCK_BYTES = 1 << 20
-_MEND = "prepare the set again or fetch the file again"
+_MEND = "`vsda shards repair` mends the set"
+_OTHER_HASH = f"its hash is not the one in the index; {_MEND}"
 
 
 def check_size(shard_set: ShardSet, info: ShardInfo) -> None:
@@ -42,14 +49,15 @@ def load_idx(shard_set: ShardSet, info: ShardInfo) -> IdxTable:
     """Return the table in the `.idx` of a shard.
 
     Raises:
-        ShardError: It is missing, not the one that was written, or counts other samples.
+        ShardError: It is missing, not the one that was written, counts other samples, or names
+            places that its tar does not have.
     """
     place = shard_set.place(info.idx_url)
     if file_size(place) is None:
         raise ShardError(f"{place}: missing; {_MEND}")
-    data = read_bytes(place)
+    data = read_bytes(place, most=info.filesize)  # a line is shorter than the headers it is of
     if hashlib.sha256(data).hexdigest() != info.idx_sha256:
-        raise ShardError(f"{place}: its hash is not the one in the index; {_MEND}")
+        raise ShardError(f"{place}: {_OTHER_HASH}")
     try:
         table = parse_idx(data)
     except ShardError as error:
@@ -58,7 +66,45 @@ def load_idx(shard_set: ShardSet, info: ShardInfo) -> IdxTable:
         raise ShardError(
             f"{place}: {len(table.keys)} samples, its index says {info.nsamples}; {_MEND}"
         )
+    _check_spans(table, info, place)
     return table
+
+
+def _check_spans(table: IdxTable, info: ShardInfo, place: str) -> None:
+    """Raise `ShardError` where a sample is not inside of its tar, or too far apart to read."""
+    offsets, sizes = table.spans[..., 0], table.spans[..., 1]
+    absent = offsets < 0
+    largest = np.iinfo(np.int64).max
+    is_outside = (offsets > info.filesize) | (sizes > info.filesize - offsets)
+    starts = np.where(absent, largest, offsets).min(axis=1)
+    ends = np.where(absent, 0, offsets + np.where(is_outside, 0, sizes)).max(axis=1)
+    is_wide = ends - starts > MAX_SAMPLE_BYTES
+    bad = np.flatnonzero((is_outside & ~absent).any(axis=1) | is_wide)
+    if bad.size:
+        raise ShardError(
+            f"{place}: {table.keys[bad[0]]} does not lie inside of the {info.filesize} bytes of "
+            f"its tar, or not inside of {MAX_SAMPLE_BYTES} of them"
+        )
+
+
+def check_header(block: bytes, name: str, size: int) -> bool:
+    """Return whether the 512 bytes `block` of a tar are the header of the file `name`.
+
+    Compared are its name, as far as a header has room for it, its size and its own checksum.
+    """
+    try:
+        found_size, checksum = int(block[_SIZE], 8), int(block[_CHECKSUM].rstrip(b"\0 "), 8)
+    except ValueError:
+        return False
+    with_blanks = sum(block) - sum(block[_CHECKSUM]) + 8 * ord(" ")
+    stored = name.encode()[:_NAME_BYTES].ljust(_NAME_BYTES, b"\0")
+    return (block[:_NAME_BYTES], found_size, checksum) == (stored, size, with_blanks)
+
+
+def _check_hash(shard_set: ShardSet, info: ShardInfo) -> None:
+    place = shard_set.place(info.url)
+    if sha256_file(place) != info.sha256:
+        raise ShardError(f"{place}: {_OTHER_HASH}")
 
 
 @contextmanager
@@ -80,16 +126,22 @@ def whole_tar(shard_set: ShardSet, info: ShardInfo) -> Iterator[IO[bytes]]:
             file = copy
         file.seek(0)
         if sha256_rest(file) != info.sha256:
-            raise ShardError(f"{place}: its hash is not the one in the index; {_MEND}")
+            raise ShardError(f"{place}: {_OTHER_HASH}")
         file.seek(0)
         yield file
 
 
 class OpenTars:
-    """The tars that this process has open, at most `MAX_OPEN_TARS`."""
+    """The tars that this process has open, at most `MAX_OPEN_TARS`.
 
-    def __init__(self, shard_set: ShardSet) -> None:
-        self._set = shard_set
+    Args:
+        shard_set: The set.
+        hashed: Compare a tar with the hash in its index before the first piece of it is returned.
+    """
+
+    def __init__(self, shard_set: ShardSet, *, hashed: bool = False) -> None:
+        self._set, self._hashed = shard_set, hashed
+        self._proven: set[int] = set()
         self._readers: dict[int, RangeReader] = {}
         self._pid = os.getpid()
 
@@ -103,9 +155,9 @@ class OpenTars:
             )
         return data
 
-    def __reduce__(self) -> tuple[type["OpenTars"], tuple[ShardSet]]:
+    def __getstate__(self) -> dict[str, Any]:
         """Pickle without the open files."""
-        return (OpenTars, (self._set,))
+        return self.__dict__ | {"_readers": {}}
 
     def _reader(self, shard: int) -> RangeReader:
         if self._pid != os.getpid():  # a fork: connections must not be shared with the parent
@@ -114,6 +166,9 @@ class OpenTars:
         if reader is None:
             info = self._set.index.shards[shard]
             check_size(self._set, info)
+            if self._hashed and shard not in self._proven:
+                _check_hash(self._set, info)
+                self._proven.add(shard)
             if len(self._readers) >= MAX_OPEN_TARS:
                 self._readers.pop(next(iter(self._readers)))
             reader = self._readers[shard] = RangeReader(self._set.place(info.url))

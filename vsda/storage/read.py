@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO, Any, cast
 
 from fsspec.implementations.local import LocalFileSystem
@@ -29,16 +31,29 @@ def sha256_rest(file: IO[bytes]) -> str:
 
 
 def open_binary(place: Place) -> IO[bytes]:
-    """Open a path or fsspec URL for reading; the result can seek."""
+    """Open a path or fsspec URL for reading; the result can seek.
+
+    Raises:
+        VsdaError: No such file, or a pipe or device, which would keep us waiting or never end.
+    """
     filesystem, path = filesystem_of(place)
     with remote_errors(place, READ):
+        if isinstance(filesystem, LocalFileSystem) and _is_special(path):
+            raise VsdaError(f"{place}: not a regular file")
         return cast("IO[bytes]", filesystem.open(path, "rb"))
 
 
-def read_bytes(place: Place) -> bytes:
-    """Return the content of a path or fsspec URL."""
+def read_bytes(place: Place, most: int | None = None) -> bytes:
+    """Return the content of a path or fsspec URL.
+
+    Raises:
+        VsdaError: It cannot be read, or has more than `most` bytes.
+    """
     with open_binary(place) as file, remote_errors(place, READ):
-        return file.read()
+        data = file.read() if most is None else file.read(most + 1)
+    if most is not None and len(data) > most:
+        raise VsdaError(f"{place}: more than {most} bytes, which no such file has")
+    return data
 
 
 def read_blocks(place: Place) -> Iterator[bytes]:
@@ -139,6 +154,11 @@ def list_names(folder: Place, suffix: str = "") -> list[str]:
 def list_files(folder: Place, suffix: str) -> list[str]:
     """Return the places of what lies in a folder or URL and ends in `suffix`, sorted."""
     return [join(folder, name) for name in list_names(folder, suffix)]
+
+
+def _is_special(path: str) -> bool:
+    mode = Path(path).stat().st_mode
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def _info(place: Place) -> dict[str, Any] | None:

@@ -1,6 +1,5 @@
 """Decoded pictures to network inputs: resize, augment, project classes, normalise."""
 
-import io
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +10,7 @@ from torchvision.transforms.v2 import functional
 
 from vsda.errors import ShardError
 from vsda.sample import Mask
+from vsda.shards.pictures import PictureError, opened_picture
 from vsda.taxonomy import ClassSet
 
 IMAGE_MEAN = (0.485, 0.456, 0.406)
@@ -39,10 +39,10 @@ def decode_resized(data: bytes, size_px: int) -> Tensor:
         ShardError: The bytes are not a whole image.
     """
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with opened_picture(data) as image:
             image.draft("RGB", (size_px, size_px))
             rgb = image.convert("RGB").resize((size_px, size_px), Image.Resampling.BILINEAR)
-    except OSError as error:
+    except PictureError as error:
         raise ShardError(f"an image of {len(data)} bytes cannot be decoded: {error}") from error
     return torch.from_numpy(np.array(rgb)).permute(2, 0, 1)
 

@@ -1,0 +1,91 @@
+"""Opening pictures that nobody has vouched for: their size is known before a pixel is decoded."""
+
+import io
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from PIL import Image
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+
+Kind = Literal["JPEG", "PNG"]
+
+MAX_PIXELS = 1 << 27
+"""Cameras of 100 megapixels pass (11648x8736), frames of DAVIS have 8 at most.
+
+Decoding that many takes 0.5 GiB (Pillow keeps 4 bytes of a colour pixel), 1.3 GiB where the JPEG is
+progressive (libjpeg keeps 2 bytes of each coefficient).
+"""
+MAX_PICTURE_BYTES = 1 << 28
+_MAX_SCANNED_PIXELS = 1 << 33
+"""Pixels times scans of a JPEG; each scan of a progressive one goes over the whole picture."""
+_START_OF_SCAN = b"\xff\xda"
+_MAGIC = {"JPEG": b"\xff\xd8\xff", "PNG": b"\x89PNG\r\n\x1a\n"}
+# The classes, since Image.open has a limit of its own, which warns or raises by a global setting.
+_OPENERS: dict[str, Callable[[io.BytesIO], ImageFile]] = {
+    "JPEG": JpegImageFile,
+    "PNG": PngImageFile,
+}
+_UNDECODABLE = (
+    OSError,  # also a file that ends early
+    SyntaxError,  # Pillow's name for a broken header or chunk
+    ValueError,  # also text and colour profiles that unpack to more than Pillow takes
+    EOFError,
+    struct.error,
+    zlib.error,
+)
+
+
+class PictureError(ValueError):
+    """The bytes are no picture of the kind asked for, a damaged one, or one too large."""
+
+
+@contextmanager
+def opened_picture(data: bytes, *kinds: Kind) -> Iterator[Image.Image]:
+    """Yield the picture in `data`, of which only the header is decoded so far.
+
+    Args:
+        data: A whole file.
+        kinds: What it may be; any kind for none.
+
+    Raises:
+        PictureError: It is of another kind, animated, larger than `MAX_PIXELS` or
+            `MAX_PICTURE_BYTES`, or what decodes it in the block finds it damaged.
+    """
+    try:
+        yield _open(data, kinds or ("JPEG", "PNG"))
+    except PictureError:
+        raise
+    except _UNDECODABLE as error:
+        raise PictureError(str(error) or type(error).__name__) from error
+
+
+def _open(data: bytes, kinds: tuple[Kind, ...]) -> Image.Image:
+    kind = next((kind for kind in kinds if data.startswith(_MAGIC[kind])), None)
+    if kind is None:
+        raise PictureError("the file is something else")
+    if len(data) > MAX_PICTURE_BYTES:
+        raise PictureError(f"{len(data)} bytes, more than the {MAX_PICTURE_BYTES} that are read")
+    if kind == "PNG" and data[12:16] != b"IHDR":
+        raise PictureError("its first chunk is not its header")
+    image = _OPENERS[kind](io.BytesIO(data))
+    _check_work(image, data.count(_START_OF_SCAN) if kind == "JPEG" else 1)
+    if getattr(image, "n_frames", 1) > 1:
+        raise PictureError(f"an animation of {getattr(image, 'n_frames', 1)} pictures")
+    return image
+
+
+def _check_work(image: Image.Image, num_scans: int) -> None:
+    num_pixels = image.width * image.height
+    if num_pixels > MAX_PIXELS:
+        raise PictureError(
+            f"{image.width}x{image.height} pixels, more than the {MAX_PIXELS} that are decoded"
+        )
+    if num_pixels * num_scans > _MAX_SCANNED_PIXELS:
+        raise PictureError(
+            f"{num_scans} scans of {image.width}x{image.height} pixels, which would take minutes"
+        )
