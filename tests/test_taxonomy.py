@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from vsda.errors import ItemError, Outcome, UnknownNameError, UsageError
-from vsda.taxonomy import ALL, class_set, remap_mask, shared_classes, ytbb_class_set
+from vsda.taxonomy import (
+    ALL,
+    class_set,
+    classes_in_common,
+    datasets_with_classes,
+    remap_mask,
+    shared_classes,
+    split_classes,
+    ytbb_class_set,
+)
 
 TEN = (1, 2, 3, 4, 16, 18, 19, 27, 42, 77)
 
@@ -81,3 +90,28 @@ def test_a_class_that_youtube_bb_lacks_is_told_with_those_that_it_has(word):
         UnknownNameError, match=f"unknown class of YouTube-BoundingBoxes .*Known: {known}"
     ):
         ytbb_class_set(word)
+
+
+def test_coco_and_davis_share_the_ten_in_either_order():
+    assert classes_in_common(["coco", "davis"]).ids == TEN
+    assert classes_in_common(["davis", "coco"]).ids == TEN
+
+
+def test_davis_and_youtube_bb_share_seven():
+    shared = classes_in_common(["davis", "ytbb"])
+    assert set(shared.names) == {
+        "person", "bird", "bicycle", "horse", "motorcycle", "dog", "car",
+    }  # fmt: skip
+    assert class_set("shared:ytbb+davis") == shared
+
+
+def test_no_dataset_has_a_class_in_each_split_that_a_split_lacks():
+    for dataset in datasets_with_classes():
+        shared = set(shared_classes(dataset).ids)
+        assert shared
+        assert all(shared <= set(classes.ids) for classes in split_classes(dataset).values())
+
+
+def test_an_unknown_dataset_among_several_is_told():
+    with pytest.raises(UnknownNameError, match="shared classes 'davsi'"):
+        class_set("shared:coco+davsi")

@@ -1,6 +1,6 @@
 """Class sets in COCO's ids, and the mapping of a dataset's mask values to them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -55,8 +55,8 @@ def class_set(text: str, target: str = "davis") -> ClassSet:
     """Return the classes that `text` chooses.
 
     Args:
-        text: `shared` (with the dataset `target`), `shared:<dataset>`, `all`, or names or COCO
-            ids separated by commas.
+        text: `shared` (with the dataset `target`), `shared:<dataset>`, `shared:<one>+<other>`
+            for what several have in common, `all`, or names or COCO ids separated by commas.
         target: The dataset that plain `shared` means.
 
     Raises:
@@ -65,17 +65,38 @@ def class_set(text: str, target: str = "davis") -> ClassSet:
     if text == ALL:
         return _named([row.id for row in coco_classes()])
     if text == SHARED or text.startswith(f"{SHARED}:"):
-        return shared_classes(text.partition(":")[2] or target)
+        return classes_in_common((text.partition(":")[2] or target).split("+"))
     return _listed(text, class_ids(), "class")
 
 
+def datasets_with_classes() -> tuple[str, ...]:
+    """Return the names of the datasets whose classes the manifests know."""
+    return tuple(sorted(_SPLIT_CLASSES))
+
+
 @cache
-def shared_classes(dataset: str) -> ClassSet:
-    """Return COCO's classes that a dataset has in each of its splits."""
+def split_classes(dataset: str) -> dict[str, ClassSet]:
+    """Return COCO's classes that a dataset has, by split.
+
+    Raises:
+        UnknownNameError: A dataset whose classes no manifest has.
+    """
     if dataset not in _SPLIT_CLASSES:
         raise UnknownNameError("dataset for shared classes", dataset, _SPLIT_CLASSES)
     splits = _SPLIT_CLASSES[dataset]()
-    return _named(sorted(set.intersection(*splits.values())))
+    return {split: _named(sorted(ids)) for split, ids in splits.items()}
+
+
+def shared_classes(dataset: str) -> ClassSet:
+    """Return COCO's classes that a dataset has in each of its splits."""
+    splits = [set(classes.ids) for classes in split_classes(dataset).values()]
+    return _named(sorted(set.intersection(*splits)))
+
+
+def classes_in_common(datasets: Iterable[str]) -> ClassSet:
+    """Return COCO's classes that each of `datasets` has in each of its splits."""
+    shared = [set(shared_classes(dataset).ids) for dataset in datasets]
+    return _named(sorted(set.intersection(*shared)))
 
 
 def ytbb_class_set(text: str) -> ClassSet:
@@ -127,6 +148,11 @@ def remap_mask(mask: Mask, table: Mapping[int, int]) -> Mask:
     return lookup[mask]
 
 
+def _coco_split_classes() -> dict[str, set[int]]:
+    ids = set(class_ids().values())
+    return {"train": ids, "val": ids}
+
+
 def _davis_split_classes() -> dict[str, set[int]]:
     split_of = {row.name: row.split for row in davis_sequences()}
     ids = class_ids()
@@ -143,7 +169,11 @@ def _ytbb_split_classes() -> dict[str, set[int]]:
     return {"train": named, "val": named}
 
 
-_SPLIT_CLASSES = {"davis": _davis_split_classes, "ytbb": _ytbb_split_classes}
+_SPLIT_CLASSES = {
+    "coco": _coco_split_classes,
+    "davis": _davis_split_classes,
+    "ytbb": _ytbb_split_classes,
+}
 
 
 def _listed(text: str, known: Mapping[str, int], what: str) -> ClassSet:

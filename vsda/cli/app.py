@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from vsda.cli.bench import bench_app
+from vsda.cli.classes import classes
 from vsda.cli.demo import run_demo
 from vsda.cli.doctor import doctor
 from vsda.cli.fetch import fetch_app
@@ -45,6 +46,7 @@ app.add_typer(shards_app, name="shards")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(bench_app, name="bench")
 app.command()(doctor)
+app.command()(classes)
 app.command()(train)
 app.command()(evaluate)
 app.command()(report)
