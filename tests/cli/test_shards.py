@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 from tests.shards.conftest import davis  # noqa: F401  fixture
 from tests.shards.frames import frame, make_set
 from vsda.cli.shards import shards_app
-from vsda.errors import ShardError, UsageError
+from vsda.errors import ShardError, UnknownNameError, UsageError
 
 
 def run(*arguments, code=0):
@@ -163,6 +163,47 @@ class TestShow:
     def test_another_kind_of_picture_is_refused(self, folder, tmp_path):
         with pytest.raises(UsageError, match=r"written as PNG; give a name that ends in \.png"):
             run("show", folder, "--out", tmp_path / "s.jpg")
+
+
+class TestPage:
+    def test_all_sets_stand_on_one_page_and_its_size_is_told(self, folder, tmp_path):
+        out = tmp_path / "new" / "page.html"
+        result = CliRunner().invoke(shards_app, ["show", folder, "--html", str(out)])
+        assert (result.exit_code, result.stdout) == (0, f"{out}\n")
+        assert "samples: 1 of 1 of coco-val, 6 of 6 of davis-train" in result.stderr
+        assert '<option value="1">davis-train</option>' in out.read_text()
+
+    def test_json_says_what_is_on_the_page(self, folder, tmp_path):
+        out = tmp_path / "page.html"
+        page = json.loads(
+            run("show", folder, "--html", out, "--sequence", "cows", "--samples", 2, "--json")
+        )
+        (only,) = page.pop("sets")
+        assert page == {"path": str(out), "size_bytes": out.stat().st_size}
+        assert (only["name"], only["num_shown"], only["num_samples"]) == ("davis-train", 2, 6)
+
+    def test_classes_are_chosen_by_name(self, folder, tmp_path):
+        out = tmp_path / "page.html"
+        page = json.loads(run("show", folder, "--html", out, "--class", "person", "--json"))
+        assert [one["num_shown"] for one in page["sets"]] == [1, 6]
+        with pytest.raises(ShardError, match="no sample is what was asked for"):
+            run("show", folder, "--html", out, "--class", "dog")
+        with pytest.raises(UnknownNameError, match=r"unknown class 'persn'\. Did you mean"):
+            run("show", folder, "--html", out, "--class", "persn")
+
+    def test_a_page_without_all_its_samples_is_told_and_the_status_is_3(self, folder, tmp_path):
+        (tmp_path / "davis-train-000002.tar").unlink()
+        out = tmp_path / "page.html"
+        result = CliRunner().invoke(shards_app, ["show", folder, "--html", str(out)])
+        assert result.exit_code == 3
+        assert "vsda: " in result.stderr
+        assert "davis-train-000002.tar" in result.stderr
+        assert "5 of 6 of davis-train" in result.stderr
+
+    @pytest.mark.parametrize("option", [("--sequence", "bear"), ("--class", "dog"), ("--json",)])
+    def test_options_of_pages_are_refused_for_a_png(self, folder, option):
+        with pytest.raises(UsageError, match="are for pages; add --html FILE"):
+            run("show", folder, *option)
 
 
 def test_a_terminal_gets_a_drawn_table(folder, monkeypatch, capsys):

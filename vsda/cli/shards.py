@@ -12,6 +12,7 @@ from vsda.errors import ExitCode, UsageError, VsdaError
 
 if TYPE_CHECKING:
     from vsda.acquire.withdraw_videos import Withdrawal
+    from vsda.pages.choose import Wish
     from vsda.shards.index import ShardIndex, ShardSet
     from vsda.shards.stats import SetSummary
     from vsda.shards.verify import Verdict
@@ -97,13 +98,56 @@ def show_sets(
     out: Annotated[
         Path, typer.Option(help="PNG to write; with several sets, one <out>-<set>.png for each.")
     ] = Path("sheet.png"),
-    samples: Annotated[int, typer.Option(min=1, help="Pictures, evenly spread over a set.")] = 24,
-    columns: Annotated[int, typer.Option(min=1, help="Pictures in a row.")] = 6,
+    html: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write this one HTML file, or URL, instead of a PNG; all sets stand on it.",
+        ),
+    ] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Samples of a set, evenly spread over it. Default: 24, on a page 200.",
+            show_default=False,
+        ),
+    ] = None,
+    columns: Annotated[int, typer.Option(min=1, help="Pictures in a row of the PNG.")] = 6,
+    sequence: Annotated[
+        list[str] | None,
+        typer.Option(help="With --html: all frames of this sequence; may be given several times."),
+    ] = None,
+    class_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--class", help="With --html: only samples that show it; may be given several times."
+        ),
+    ] = None,
+    max_side: Annotated[
+        int, typer.Option(min=32, help="With --html: longest side of a picture, in pixels.")
+    ] = 640,
+    as_json: Json = False,
 ) -> None:
-    """Draw a contact sheet: pictures of a set with their masks over them and a legend.
+    """Draw a contact sheet, or with --html a page to leap through: pictures, masks, boxes, facts.
+
+    The page is one file that needs no server and no network. It shows 200 samples of each set: each
+    sequence and each class among them, as far as that many can. Exit code 3 means that it lacks
+    samples that cannot be read; it names them.
 
     Example: vsda shards show data/shards/davis-train --out davis.png
+    Example: vsda shards show data/shards --html sets.html --class dog --class cat
     """
+    sets = _open(places)
+    if html is not None:
+        _write_page(sets, html, _wish(samples, sequence, class_), max_side, as_json=as_json)
+        return
+    if sequence or class_ or as_json:
+        raise UsageError("--sequence, --class and --json are for pages; add --html FILE")
+    _write_sheets(sets, out, samples or 24, columns)
+
+
+def _write_sheets(sets: "list[ShardSet]", out: Path, samples: int, columns: int) -> None:
     import io
 
     from vsda.shards.sheet import contact_sheet
@@ -111,7 +155,6 @@ def show_sets(
 
     if out.suffix != ".png":
         raise UsageError(f"--out {out}: a sheet is written as PNG; give a name that ends in .png")
-    sets = _open(places)
     _check_names_differ(sets)
     for shard_set in sets:
         name = f"{out.stem}-{shard_set.index.name}.png"
@@ -120,6 +163,33 @@ def show_sets(
         contact_sheet(shard_set, samples, columns).save(data, format="PNG")
         write_atomic(path, data.getvalue())
         typer.echo(path)
+
+
+def _wish(samples: int | None, sequences: list[str] | None, classes: list[str] | None) -> "Wish":
+    from vsda.pages.choose import Wish
+    from vsda.taxonomy import class_set
+
+    chosen = class_set(",".join(classes)).ids if classes else ()
+    return Wish(num_samples=samples or 200, sequences=tuple(sequences or ()), classes=chosen)
+
+
+def _write_page(
+    sets: "list[ShardSet]", html: str, wish: "Wish", max_side_px: int, *, as_json: bool
+) -> None:
+    from vsda.pages.browse import write_browser
+
+    page = write_browser(sets, html, wish, max_side_px=max_side_px)
+    unread = [line for one in page.sets for line in one.unread]
+    for line in unread:
+        typer.echo(f"vsda: {line}", err=True)
+    if as_json:
+        print_json(asdict(page))
+    else:
+        typer.echo(page.path)
+        shown = [f"{one.num_shown:,} of {one.num_samples:,} of {one.name}" for one in page.sets]
+        typer.echo(f"{_bytes_text(page.size_bytes)}, samples: {', '.join(shown)}", err=True)
+    if unread:
+        raise typer.Exit(ExitCode.PARTIAL)
 
 
 @shards_app.command("remove")
