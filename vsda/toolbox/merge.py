@@ -9,7 +9,7 @@ from typing import Any
 from vsda.engine.run import Workers
 from vsda.errors import ShardError, UsageError
 from vsda.progress import progress
-from vsda.shards.index import ShardIndex, ShardSet
+from vsda.shards.index import ShardIndex, ShardSet, index_path
 from vsda.shards.names import idx_place
 from vsda.shards.tars import check_size, load_idx
 from vsda.storage import Place, atomic_file, exists, open_binary, read_bytes, write_atomic
@@ -70,7 +70,7 @@ def merge_sets(
         VsdaError: The disk is full, another process writes the same set, or a worker died.
     """
     check_name(name, "--name")
-    sources = open_sources(places)
+    sources = open_sources(places, besides=index_path(str(out), name))
     if len(sources) < 2:
         raise UsageError(f"{', '.join(places)}: one set alone; give two sets or more to merge")
     for source in sources:

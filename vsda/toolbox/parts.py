@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +14,7 @@ PartOf = Callable[[str], str]
 
 _NAME = re.compile(r"[A-Za-z0-9_]+(-[A-Za-z0-9_]+)*")
 _MAX_SHOWN = 5
+_MAX_SEEDS = 1000
 
 
 def parse_parts(text: str) -> dict[str, Fraction]:
@@ -56,6 +57,14 @@ def by_hash(shares: Mapping[str, Fraction], seed: int) -> PartOf:
         raise ValueError(f"the shares of {list(shares)} add up to less than 1")
 
     return part_of
+
+
+def seed_for(shares: Mapping[str, Fraction], names: Collection[str]) -> int | None:
+    """Return the first seed with which every part gets one of `names`, None where none does."""
+    for seed in range(_MAX_SEEDS):
+        if {by_hash(shares, seed)(name) for name in names} == set(shares):
+            return seed
+    return None
 
 
 def read_list(path: Path) -> dict[str, str]:

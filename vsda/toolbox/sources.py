@@ -53,13 +53,23 @@ class Source:
             yield ShardSet(alone, self.shard_set.folder)
 
 
-def open_sources(places: Iterable[str]) -> list[Source]:
+def open_sources(places: Iterable[str], besides: Place | None = None) -> list[Source]:
     """Return the sets that `places` name, in order.
+
+    Args:
+        places: Sets, or folders of sets.
+        besides: An index file that is passed over where a folder holds it, such as that of the set
+            which an earlier run has made there.
 
     Raises:
         ShardError: A place names none, or an index is damaged.
     """
-    return [_source(found) for place in places for found in find_indexes(place)]
+    return [
+        _source(found)
+        for place in places
+        for found in find_indexes(place)
+        if besides is None or not (_is_folder_of(place, found) and _same_place(found, besides))
+    ]
 
 
 def open_source(place: str) -> Source:
@@ -78,7 +88,7 @@ def open_source(place: str) -> Source:
 
 def refuse_own_place(source: Source, out: Place, name: str) -> None:
     """Raise `UsageError` where the new set `name` in `out` would take the place of its source."""
-    if name == source.name and _same_folder(out, source.shard_set.folder):
+    if _same_place(index_path(str(out), name), index_path(source.shard_set.folder, source.name)):
         raise UsageError(
             f"{source.place}: the new set would take its place; give --out another folder"
         )
@@ -100,8 +110,12 @@ def _source(index_file: str) -> Source:
     return Source(ShardSet(index, folder), hashlib.sha256(data).hexdigest())
 
 
-def _same_folder(first: Place, second: Place) -> bool:
+def _is_folder_of(place: str, index_file: str) -> bool:
+    return place.rstrip("/") == folder_of(index_file).rstrip("/")
+
+
+def _same_place(first: Place, second: Place) -> bool:
     paths = local_path(first), local_path(second)
     if paths[0] is None or paths[1] is None:
-        return str(first).rstrip("/") == str(second).rstrip("/")
+        return str(first) == str(second)
     return paths[0].resolve() == paths[1].resolve()

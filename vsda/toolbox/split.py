@@ -13,7 +13,7 @@ from vsda.progress import progress
 from vsda.shards.index import ShardIndex, ShardSet
 from vsda.storage import Place
 from vsda.toolbox.merge import Copy
-from vsda.toolbox.parts import PartOf, by_hash, by_list, parse_parts, read_list
+from vsda.toolbox.parts import PartOf, by_hash, by_list, parse_parts, read_list, seed_for
 from vsda.toolbox.run import MadeSet, NewSet, make_sets, new_set
 from vsda.toolbox.sources import Source, check_name, open_source, refuse_own_place
 from vsda.toolbox.take import Take, units_in
@@ -87,9 +87,9 @@ def split_set(
     """
     source = open_source(place)
     units = _units(source)
-    names, part_of = _division(source, units, parts)
-    chosen = _choose(source, units, names, part_of)
-    sets = [_new_set(source, out, parts, name, works) for name, works in chosen.items()]
+    names = list(dict.fromkeys(name for _, inside in units for name in inside))
+    found, part_of = _division(source, names, parts)
+    sets = [_new_set(source, out, parts, part, _choose(units, part, part_of)) for part in found]
     return make_sets(sets, _finish, workers=workers, overwrite=overwrite)
 
 
@@ -106,45 +106,38 @@ def _units(source: Source) -> list[tuple[ShardSet, list[str]]]:
     return [(shard, units_in(shard, shard.index.shards[0])) for shard in shards]
 
 
-def _division(
-    source: Source, units: Sequence[tuple[ShardSet, list[str]]], parts: Parts
-) -> tuple[list[str], PartOf]:
-    """Return the names of the parts, and what belongs to which."""
-    if parts.list_file is None:
-        shares = parse_parts(parts.shares or "")
-        return list(shares), by_hash(shares, parts.seed)
-    listed = read_list(parts.list_file)
-    present = (name for _, names in units for name in names)
-    part_of = by_list(listed, present, source.place, parts.list_file)
-    return sorted(set(listed.values())), part_of
+def _division(source: Source, names: Sequence[str], parts: Parts) -> tuple[list[str], PartOf]:
+    """Return the parts, none of which is empty, and which of them each of `names` belongs to."""
+    if parts.list_file is not None:
+        listed = read_list(parts.list_file)
+        part_of = by_list(listed, names, source.place, parts.list_file)
+        return sorted(set(listed.values())), part_of
+    shares = parse_parts(parts.shares or "")
+    part_of = by_hash(shares, parts.seed)
+    counts = Counter(part_of(name) for name in names)
+    if empty := [part for part in shares if not counts[part]]:
+        seed = seed_for(shares, names)
+        raise ShardError(
+            f"{source.place}: {' and '.join(empty)} would be empty: of {len(names)} sequences and "
+            f"stills {', '.join(f'{counts[part]} fall to {part}' for part in shares)}; "
+            + (
+                "give --list"
+                if seed is None
+                else f"--seed {seed} leaves none empty, or give --list"
+            )
+        )
+    return list(shares), part_of
 
 
 def _choose(
-    source: Source,
-    units: Sequence[tuple[ShardSet, list[str]]],
-    names: Sequence[str],
-    part_of: PartOf,
-) -> dict[str, list[tuple[ShardSet, Work]]]:
-    """Return for each part what it takes of which shard.
-
-    Raises:
-        ShardError: A part would be empty.
-    """
-    works: dict[str, list[tuple[ShardSet, Work]]] = {name: [] for name in names}
-    counts: Counter[str] = Counter()
+    units: Sequence[tuple[ShardSet, list[str]]], part: str, part_of: PartOf
+) -> list[tuple[ShardSet, Work]]:
+    """Return what the part takes of which shard."""
+    works: list[tuple[ShardSet, Work]] = []
     for shard, inside in units:
-        taken = {name: [unit for unit in inside if part_of(unit) == name] for name in names}
-        for name in (name for name in names if taken[name]):
-            is_all = len(taken[name]) == len(inside)
-            works[name].append((shard, Copy() if is_all else Take(frozenset(taken[name]))))
-        counts.update({name: len(taken[name]) for name in names})
-    empty = [name for name in names if not works[name]]
-    if empty:
-        found = ", ".join(f"{counts[name]} in {name}" for name in names)
-        raise ShardError(
-            f"{source.place}: {', '.join(empty)} would be empty ({found}, of "
-            f"{counts.total()} sequences and stills); give another --seed, larger shares, or --list"
-        )
+        taken = [unit for unit in inside if part_of(unit) == part]
+        if taken:
+            works.append((shard, Copy() if len(taken) == len(inside) else Take(frozenset(taken))))
     return works
 
 
