@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from vsda.errors import ShardError, VsdaError
+from vsda.errors import VsdaError
 from vsda.progress import progress
 from vsda.shards.index import ShardIndex, ShardSet, find_indexes, open_set
 from vsda.shards.names import INDEX_SUFFIX, TAR_SUFFIX, file_name, folder_of, part_pattern, set_name
@@ -89,7 +89,7 @@ def verify(shard_set: ShardSet) -> list[Problem]:
     matches, what an interrupted run left, wrong counts and keys that occur twice. Numbered files
     of a longer set name belong to that set, whether it has an index or not.
     """
-    files = _files(shard_set.index)
+    files = set_files(shard_set.index)
     owners = {file.sha256: file.name for file in files}
     checks = progress(files, f"verify {shard_set.index.name}")
     found = [_file_problem(shard_set, file, owners) for file in checks]
@@ -99,7 +99,7 @@ def verify(shard_set: ShardSet) -> list[Problem]:
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class SetFile:
     """A file that the index promises; the size of an `.idx` is not in the index."""
 
     name: str
@@ -107,9 +107,10 @@ class _File:
     size_bytes: int | None
 
 
-def _files(index: ShardIndex) -> list[_File]:
-    tars = [_File(info.url, info.sha256, info.filesize) for info in index.shards]
-    return tars + [_File(info.idx_url, info.idx_sha256, None) for info in index.shards]
+def set_files(index: ShardIndex) -> list[SetFile]:
+    """Return the files that an index promises beside itself: all tars, then every `.idx`."""
+    tars = [SetFile(info.url, info.sha256, info.filesize) for info in index.shards]
+    return tars + [SetFile(info.idx_url, info.idx_sha256, None) for info in index.shards]
 
 
 def _verify_index(index: str) -> Verdict:
@@ -120,7 +121,7 @@ def _verify_index(index: str) -> Verdict:
     return Verdict(index, shard_set, verify(shard_set))
 
 
-def _file_problem(shard_set: ShardSet, file: _File, owners: dict[str, str]) -> Problem | None:
+def _file_problem(shard_set: ShardSet, file: SetFile, owners: dict[str, str]) -> Problem | None:
     place = shard_set.place(file.name)
     try:
         size_bytes = file_size(place)
@@ -149,7 +150,7 @@ def _key_problems(shard_set: ShardSet, broken: set[str]) -> list[Problem]:
             continue
         try:
             keys = load_idx(shard_set, info).keys
-        except ShardError as error:
+        except (VsdaError, OSError) as error:
             problems.append(Problem(info.idx_url, Kind.COUNT, str(error)))
             continue
         for key in keys:
@@ -163,7 +164,7 @@ def _key_problems(shard_set: ShardSet, broken: set[str]) -> list[Problem]:
 def _strays(shard_set: ShardSet) -> list[Problem]:
     """Return what lies in the folder under the name of the set and does not belong to it."""
     index = shard_set.index
-    listed = {file.name for file in _files(index)}
+    listed = {file.name for file in set_files(index)}
     own_part = re.compile(part_pattern(index.name))
     names = list_names(shard_set.folder)
     sets = {set_name(name) for name in names if name.endswith(INDEX_SUFFIX)} | {index.name}
