@@ -260,7 +260,10 @@ def test_a_killed_export_is_absent_and_the_next_run_gives_the_same_bytes(long_se
     assert names(tmp_path) == ["out", "sets", "whole"]
 
 
-def test_a_killed_export_to_s3_says_so_and_is_finished_by_the_next_run(davis, tmp_path, s3):
+def test_a_killed_export_to_s3_says_so_and_is_finished_by_the_next_run(tmp_path, s3):
+    make_set(tmp_path / "sets", [clip("bear", 50)])
+    davis = f"{tmp_path}/sets/davis-train"
+
     def half():
         return bool(list_names(f"{s3}/out/images"))
 

@@ -27,7 +27,6 @@ from vsda.storage import (
     list_names,
     local_path,
     read_bytes,
-    remove,
     remove_tree,
     sync_dir,
     write_atomic,
@@ -246,11 +245,7 @@ def _remove_old(out: str) -> None:
     """Delete an older export but for the marker, which says to the end whose files these are."""
     for name in list_names(out):
         if name != MARKER:
-            place = join(out, name)
-            if list_names(place):
-                remove_tree(place)
-            else:
-                remove(place)
+            remove_tree(join(out, name))
 
 
 def _check_free(out: Place, overwrite: bool) -> None:
