@@ -37,7 +37,7 @@ def split(source, out, **more):
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
     folder = tmp_path_factory.mktemp("source")
-    make_scenes(folder)
+    make_scenes(folder, num_shards=2)
     make_set(folder, [[frame(0, "cows")]], name="more")
     return folder
 
@@ -49,13 +49,16 @@ def check_published_sets_are_whole(out):
         assert [row for row in problems if not row.shard.startswith(".")] == []
 
 
+@pytest.mark.parametrize("stride", [9, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("tool", [resize, merge, split])
-def test_a_run_killed_at_any_rename_deletion_or_flush_is_mended_by_the_next(tool, source, tmp_path):
+def test_a_run_killed_at_any_rename_deletion_or_flush_is_mended_by_the_next(
+    tool, stride, source, tmp_path
+):
     tool(source, tmp_path / "undisturbed")
     expected = snapshot(tmp_path / "undisturbed")
     event, lived = 0, False
     while not lived:
-        event += 1
+        event += stride
         out = tmp_path / str(event)
         lived = die_at(event, lambda out=out: tool(source, out))
         if out.is_dir():
@@ -65,7 +68,8 @@ def test_a_run_killed_at_any_rename_deletion_or_flush_is_mended_by_the_next(tool
     assert event > 30
 
 
-def test_killing_a_run_that_replaces_a_set_is_mended_by_the_next(source, tmp_path):
+@pytest.mark.parametrize("stride", [12, pytest.param(2, marks=pytest.mark.slow)])
+def test_killing_a_run_that_replaces_a_set_is_mended_by_the_next(stride, source, tmp_path):
     def again(out):
         return resize_sets(
             [str(source)], out, Resize(short_side_px=32), workers=ONE, overwrite=True
@@ -75,7 +79,7 @@ def test_killing_a_run_that_replaces_a_set_is_mended_by_the_next(source, tmp_pat
     expected = snapshot(tmp_path / "undisturbed")
     event, lived = 0, False
     while not lived:
-        event += 3
+        event += stride
         out = tmp_path / str(event)
         resize(source, out)
         lived = die_at(event, lambda out=out: again(out))
@@ -88,7 +92,7 @@ def test_a_killed_run_goes_on_from_its_finished_shards(source, tmp_path):
     die_at(12, lambda: resize(source, tmp_path / "out"))
     staging = tmp_path / "out/.davis-train.part"
     results = sorted(staging.glob("*.result.json"))
-    assert 1 <= len(results) < 3
+    assert len(results) == 1
     before = results[0].stat().st_mtime_ns
     die_at(12, lambda: resize(source, tmp_path / "out"))
     assert results[0].stat().st_mtime_ns == before
