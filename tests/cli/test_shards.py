@@ -109,13 +109,16 @@ class TestVerify:
 
 
 class TestStats:
-    def test_classes_settings_outcomes_and_notes_are_shown(self, folder):
+    def test_classes_balance_settings_outcomes_and_notes_are_shown(self, folder):
         assert run("stats", f"{folder}/davis-train").splitlines() == [
             "davis-train: 6 samples, 3 sequences, 3 shards, 41.0 kB",
-            " id  class       pixels     share  frames",
-            "  0  background      80  72.7273%       5",
-            "  1  person          30  27.2727%       5",
-            "255  ignore          10         -       5",
+            " id  class       pixels     share  frames  sequences",
+            "  0  background      80  72.7273%       5          -",
+            "  1  person          30  27.2727%       5          3",
+            "255  ignore          10         -       5          -",
+            "largest class: person, 27.2727% of the labelled pixels",
+            "background 72.7273% of the labelled pixels, void 8.3333% of all pixels of the masks",
+            "frames without a mask: 1",
             "settings: remap coco",
             "outcomes: left-out 2, ok 6",
             "note: a note",
@@ -127,16 +130,47 @@ class TestStats:
         assert stats["settings"] == {"remap": "coco"}
         assert stats["outcomes"] == {"ok": 6, "left-out": 2}
         assert stats["notes"] == ["a note"]
+        assert stats["balance"]["num_unlabelled"] == 1
         assert stats["class_stats"][1] == {
             "id": 1,
             "name": "person",
             "num_pixels": 30,
             "share": pytest.approx(30 / 110),
             "num_frames": 5,
+            "frame_share": pytest.approx(5 / 6),
+            "num_sequences": 3,
+            "pixel_ratio": 1.0,
+            "frame_ratio": 1.0,
         }
 
-    def test_several_sets_are_apart(self, folder):
-        assert "\n\ndavis-train: 6 samples" in run("stats", folder)
+    def test_the_largest_class_is_compared_with_the_smallest(self, tmp_path):
+        sample = frame(0)
+        sample.seg[0, 0] = 18
+        make_set(tmp_path, [[sample]])
+        told = "largest class: person, 27.2727% of the labelled pixels, 6.0 times the smallest, dog"
+        assert told in run("stats", tmp_path).splitlines()
+
+    def test_several_sets_stand_side_by_side(self, folder, tmp_path):
+        half = frame(0, None)
+        half.seg[2] = 1  # 12 of 22 labelled pixels are person
+        make_set(tmp_path / "more", [[half]], name="half-val")
+        text = run("stats", f"{folder}/davis-train", tmp_path / "more")
+        assert "\n\nhalf-val: 1 samples" in text
+        table = text.splitlines()[-5:]
+        assert table[0].split("  ")[0:2] == [" id", "class"]
+        assert " ".join(table[2].split()) == "1 person 27.2727% 5 3 54.5455% 1 0 2 1.2"
+        assert table[-1].startswith("A = davis-train, B = half-val; ")
+        rows = json.loads(run("stats", f"{folder}/davis-train", tmp_path / "more", "--json"))
+        assert rows[1]["class_stats"][1]["pixel_ratio"] == pytest.approx(2)
+
+    def test_the_picture_is_written_and_its_path_is_no_result(self, folder, tmp_path):
+        path = tmp_path / "new" / "classes.png"
+        result = CliRunner().invoke(shards_app, ["stats", folder, "--json", "--picture", str(path)])
+        assert len(json.loads(result.stdout)) == 2
+        with Image.open(path) as picture:
+            assert picture.format == "PNG"
+        with pytest.raises(UsageError, match=r"written as PNG; give a name that ends in \.png"):
+            run("stats", folder, "--picture", tmp_path / "classes.svg")
 
 
 class TestShow:

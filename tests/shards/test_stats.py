@@ -23,6 +23,8 @@ def test_shares_are_of_the_labelled_pixels(davis):
     assert rows["background"].share == pytest.approx(80 / 110)
     assert rows["person"].share == pytest.approx(30 / 110)
     assert rows["ignore"].share is None
+    assert [row.frame_share for row in rows.values()] == [pytest.approx(5 / 6)] * 3
+    assert [row.num_sequences for row in rows.values()] == [None, 3, None]
 
 
 def test_a_set_without_masks_has_no_classes(tmp_path):

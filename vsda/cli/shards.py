@@ -1,19 +1,20 @@
 """`vsda shards`: list, verify, count and show sets of shards; take videos out of them."""
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vsda.cli.given_sets import Json, Places, bytes_text, given_places, open_given
+from vsda.cli.shards_stats import count_sets
 from vsda.cli.table import Column, print_json, print_table
 from vsda.errors import ExitCode, UsageError, VsdaError
 
 if TYPE_CHECKING:
     from vsda.acquire.withdraw_videos import Withdrawal
     from vsda.pages.choose import Wish
-    from vsda.shards.index import ShardIndex, ShardSet
+    from vsda.shards.index import ShardSet
     from vsda.shards.stats import SetSummary
     from vsda.shards.verify import Verdict
 
@@ -21,16 +22,6 @@ shards_app = typer.Typer(
     no_args_is_help=True,
     help="Work with sets of shards: plain WebDataset tars beside an index that proves them whole.",
 )
-
-Places = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="PLACE",
-        help="Folder or URL of shards, FOLDER/SET or an index file. Default: $VSDA_DATA/shards.",
-        show_default=False,
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @shards_app.command("list")
@@ -66,7 +57,7 @@ def verify_sets(places: Places = None, as_json: Json = False) -> None:
     """
     from vsda.shards.verify import verify_place
 
-    verdicts = [verdict for place in _given(places) for verdict in verify_place(place)]
+    verdicts = [verdict for place in given_places(places) for verdict in verify_place(place)]
     if as_json:
         print_json([_verdict_json(verdict) for verdict in verdicts])
     else:
@@ -76,20 +67,7 @@ def verify_sets(places: Places = None, as_json: Json = False) -> None:
         raise typer.Exit(ExitCode.FAILED)
 
 
-@shards_app.command("stats")
-def count_sets(places: Places = None, as_json: Json = False) -> None:
-    """Show what the sets hold: pixels and frames of each class, and how the sets were made.
-
-    Example: vsda shards stats data/shards/davis-train
-    """
-    indexes = [shard_set.index for shard_set in _open(places)]
-    if as_json:
-        print_json([_stats_json(index) for index in indexes])
-        return
-    for number, index in enumerate(indexes):
-        if number:
-            typer.echo()
-        _print_stats(index)
+shards_app.command("stats")(count_sets)
 
 
 @shards_app.command("show")
@@ -138,7 +116,7 @@ def show_sets(
     Example: vsda shards show data/shards/davis-train --out davis.png
     Example: vsda shards show data/shards --html sets.html --class dog --class cat
     """
-    sets = _open(places)
+    sets = open_given(places)
     if html is not None:
         _write_page(sets, html, _wish(samples, sequence, class_), max_side, as_json=as_json)
         return
@@ -187,7 +165,7 @@ def _write_page(
     else:
         typer.echo(page.path)
         shown = [f"{one.num_shown:,} of {one.num_samples:,} of {one.name}" for one in page.sets]
-        typer.echo(f"{_bytes_text(page.size_bytes)}, samples: {', '.join(shown)}", err=True)
+        typer.echo(f"{bytes_text(page.size_bytes)}, samples: {', '.join(shown)}", err=True)
     if unread:
         raise typer.Exit(ExitCode.PARTIAL)
 
@@ -242,16 +220,6 @@ def _print_withdrawal(done: "Withdrawal", verb: str) -> None:
         typer.echo(f"{done.set_name}: {', '.join(done.already)}: removed before")
 
 
-def _given(places: list[str] | None) -> list[str]:
-    return places or [str(Path(os.environ.get("VSDA_DATA", "data")) / "shards")]
-
-
-def _open(places: list[str] | None) -> "list[ShardSet]":
-    from vsda.shards.index import open_sets
-
-    return [shard_set for place in _given(places) for shard_set in open_sets(place)]
-
-
 def _check_names_differ(sets: "list[ShardSet]") -> None:
     """Refuse two sets of one name, since the second sheet would take the place of the first."""
     folders: dict[str, str] = {}
@@ -271,7 +239,7 @@ def _open_sound(places: list[str] | None) -> "tuple[list[ShardSet], list[VsdaErr
 
     sets: list[ShardSet] = []
     mistakes: list[VsdaError] = []
-    for index in [index for place in _given(places) for index in find_indexes(place)]:
+    for index in [index for place in given_places(places) for index in find_indexes(place)]:
         try:
             sets.append(open_set(index))
         except VsdaError as error:
@@ -291,7 +259,7 @@ def _print_summaries(summaries: "list[SetSummary]") -> None:
             f"{row.num_samples:,}",
             f"{row.num_sequences:,}",
             f"{row.num_classes:,}",
-            _bytes_text(row.num_bytes),
+            bytes_text(row.num_bytes),
         ]
         for row in summaries
     ]
@@ -311,54 +279,3 @@ def _print_verdict(verdict: "Verdict") -> None:
         typer.echo(
             f"{index.name}: whole, {index.num_samples} samples in {len(index.shards)} shards"
         )
-
-
-def _stats_json(index: "ShardIndex") -> dict[str, Any]:
-    from vsda.shards.stats import class_stats, summarise
-
-    return asdict(summarise(index)) | {
-        "class_stats": [asdict(row) for row in class_stats(index)],
-        "settings": dict(index.settings),
-        "outcomes": dict(index.outcomes),
-        "notes": list(index.notes),
-        "vsda_version": index.version,
-    }
-
-
-def _print_stats(index: "ShardIndex") -> None:
-    from vsda.shards.stats import class_stats, summarise
-
-    total = summarise(index)
-    typer.echo(
-        f"{total.name}: {total.num_samples:,} samples, {total.num_sequences:,} sequences, "
-        f"{total.num_shards:,} shards, {_bytes_text(total.num_bytes)}"
-    )
-    numbers = [Column(heading, is_number=True) for heading in ("pixels", "share", "frames")]
-    rows = [
-        [
-            str(row.id),
-            row.name,
-            f"{row.num_pixels:,}",
-            "-" if row.share is None else f"{row.share:.4%}",
-            f"{row.num_frames:,}",
-        ]
-        for row in class_stats(index)
-    ]
-    print_table([Column("id", is_number=True), Column("class"), *numbers], rows)
-    _print_facts("settings", index.settings)
-    _print_facts("outcomes", index.outcomes)
-    for note in index.notes:
-        typer.echo(f"note: {note}")
-
-
-def _print_facts(what: str, facts: Any) -> None:
-    if facts:
-        typer.echo(f"{what}: {', '.join(f'{name} {value}' for name, value in facts.items())}")
-
-
-def _bytes_text(num_bytes: int) -> str:
-    size, units = float(num_bytes), ["B", "kB", "MB", "GB", "TB"]
-    while size >= 1000 and len(units) > 1:
-        size /= 1000
-        units.pop(0)
-    return f"{size:.1f} {units[0]}" if units[0] != "B" else f"{num_bytes} B"

@@ -1,5 +1,6 @@
 """What a set holds, in numbers; all of it stands in the index, no tar is read."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from vsda.shards.index import ShardIndex
@@ -30,6 +31,9 @@ class ClassStats:
         num_pixels: Pixels over all masks; 0 where only boxes show the class.
         share: Share in the labelled pixels, in [0, 1]; None for void and where there are no masks.
         num_frames: Frames that hold it.
+        frame_share: Share in all frames of the set, in [0, 1].
+        num_sequences: Sequences that hold it; None for background and void, of which the index does
+            not say it, and 0 in a set of still images.
     """
 
     id: int
@@ -37,6 +41,8 @@ class ClassStats:
     num_pixels: int
     share: float | None
     num_frames: int
+    frame_share: float
+    num_sequences: int | None
 
 
 def summarise(index: ShardIndex) -> SetSummary:
@@ -57,6 +63,7 @@ def class_stats(index: ShardIndex) -> list[ClassStats]:
     """Return one row for each class that occurs in a set, by ascending COCO id."""
     names, pixels = class_names(), index.class_pixels
     labelled = sum(count for coco_id, count in pixels.items() if coco_id != IGNORE_INDEX)
+    sequences = Counter(coco_id for row in index.sequences for coco_id in row.classes)
     return [
         ClassStats(
             id=coco_id,
@@ -66,6 +73,8 @@ def class_stats(index: ShardIndex) -> list[ClassStats]:
             if labelled and coco_id != IGNORE_INDEX
             else None,
             num_frames=num_frames,
+            frame_share=num_frames / index.num_samples,
+            num_sequences=None if coco_id in {BACKGROUND_ID, IGNORE_INDEX} else sequences[coco_id],
         )
         for coco_id, num_frames in index.class_frames.items()
     ]
