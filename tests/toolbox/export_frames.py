@@ -23,7 +23,7 @@ def grid(*rows):
     return np.array([[VALUES[letter] for letter in row] for row in rows], dtype=np.uint8)
 
 
-VALUES = {".": 0, "p": 1, "d": 18, "v": 255, "1": 1, "2": 2, "3": 3}
+VALUES = {".": 0, "p": 1, "d": 18, "v": 255, "1": 1, "2": 2, "3": 3, "4": 4}
 
 SEG = grid("pp..dd", "pp..dd", "......", "pp..vv")
 INST = grid("11..33", "11..33", "...1..", "22..33")

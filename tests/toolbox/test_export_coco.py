@@ -20,7 +20,11 @@ from tests.toolbox.export_frames import (
     picture,
     still,
 )
+from vsda.datasets.coco import CocoOptions
 from vsda.errors import ShardError
+from vsda.prepare import PrepareOptions, prepare
+from vsda.shards.index import open_set
+from vsda.shards.read import iterate_samples
 
 
 @pytest.fixture
@@ -46,6 +50,9 @@ PERSONS_AND_DOG = [
 ]
 
 
+BACKGROUND = {"area": 12, "bbox": [0, 0, 6, 4], "category_id": 0, "iscrowd": 0}
+
+
 # Panoptic.
 
 
@@ -58,7 +65,8 @@ def test_panoptic_has_a_segment_per_instance(scene, tmp_path):
             "image_id": 1,
             "file_name": "davis__bear__00000.png",
             "segments_info": [
-                {"id": number} | row for number, row in enumerate(PERSONS_AND_DOG, start=1)
+                {"id": number} | row
+                for number, row in enumerate([*PERSONS_AND_DOG, BACKGROUND], start=1)
             ],
         }
     ]
@@ -67,12 +75,12 @@ def test_panoptic_has_a_segment_per_instance(scene, tmp_path):
     ]
 
 
-def test_panoptic_png_holds_the_ids_and_zero_for_void_and_background(scene, tmp_path):
+def test_panoptic_png_holds_the_ids_and_zero_for_void(scene, tmp_path):
     exported(scene, tmp_path / "out", "coco-panoptic")
     path = tmp_path / "out/annotations/panoptic_train2017/davis__bear__00000.png"
     bands = picture(path).astype(int)
     ids = bands[..., 0] + 256 * bands[..., 1] + 65536 * bands[..., 2]
-    np.testing.assert_array_equal(ids, grid("11..33", "11..33", "......", "22...."))
+    np.testing.assert_array_equal(ids, grid("114433", "114433", "444444", "2244.."))
 
 
 def test_panoptic_images_lie_in_the_folder_of_their_split(scene, tmp_path):
@@ -96,6 +104,7 @@ def test_without_instances_each_class_is_one_segment(tmp_path):
     assert row["segments_info"] == [
         {"id": 1, "area": 6, "bbox": [0, 0, 2, 4], "category_id": 1, "iscrowd": 0},
         {"id": 2, "area": 4, "bbox": [4, 0, 2, 2], "category_id": 18, "iscrowd": 0},
+        {"id": 3} | BACKGROUND,
     ]
     assert report.notes == ("1 frames have no inst.png: one region per class",)
 
@@ -108,7 +117,7 @@ def test_what_has_a_class_but_no_instance_is_not_lost(tmp_path):
     exported(f"{tmp_path}/sets", tmp_path / "out", "coco-panoptic")
     (row,) = annotations(tmp_path / "out", "panoptic_train2017")["annotations"]
     found = [(info["category_id"], info["area"]) for info in row["segments_info"]]
-    assert found == [(1, 2), (18, 4), (1, 4)]
+    assert found == [(1, 4), (1, 2), (18, 4), (0, 12)]
 
 
 def test_an_image_of_coco_gets_its_name_and_number_back(tmp_path):
@@ -226,6 +235,42 @@ def test_void_is_told_to_become_background(scene, tmp_path):
         "1 frames have void regions, which became background: an instances file cannot say them; "
         "'--as coco-panoptic' keeps them",
     )
+
+
+# There and back, by `prepare coco`.
+
+
+def prepared(root, out, labels):
+    own = CocoOptions(labels=labels)
+    options = PrepareOptions(root=root, out=out, split="val", classes="all", num_workers=1, own=own)
+    prepare("coco", options)
+    return list(iterate_samples(open_set(f"{out}/coco-val")))
+
+
+def test_real_panoptic_labels_come_back_sample_by_sample(real_samples, tmp_path):
+    before = prepared(real_samples / "coco", tmp_path / "sets", "panoptic")
+    exported(f"{tmp_path}/sets", tmp_path / "out", "coco-panoptic")
+    after = prepared(tmp_path / "out", tmp_path / "again", "panoptic")
+    assert len(before) == 2
+    for first, second in zip(before, after, strict=True):
+        assert (first.key, first.jpg, first.facts) == (second.key, second.jpg, second.facts)
+        np.testing.assert_array_equal(first.seg, second.seg)
+        np.testing.assert_array_equal(first.inst, second.inst)
+
+
+def test_frames_with_instances_come_back_from_the_panoptic_layout(scene, tmp_path):
+    exported(scene, tmp_path / "out", "coco-panoptic", split="val")
+    (sample,) = prepared(tmp_path / "out", tmp_path / "again", "panoptic")
+    assert (sample.key, sample.jpg) == ("coco/val2017/davis__bear__00000", jpeg(0))
+    np.testing.assert_array_equal(sample.seg, SEG)
+    np.testing.assert_array_equal(sample.inst, grid("11..33", "11..33", "......", "22..vv"))
+
+
+def test_frames_with_instances_come_back_from_the_instances_layout_without_void(scene, tmp_path):
+    exported(scene, tmp_path / "out", "coco-instances", split="val")
+    (sample,) = prepared(tmp_path / "out", tmp_path / "again", "instances")
+    np.testing.assert_array_equal(sample.seg, np.where(SEG == 255, 0, SEG))
+    np.testing.assert_array_equal(sample.inst, grid("11..33", "11..33", "......", "22...."))
 
 
 def test_a_url_gets_the_same_files(scene, tmp_path, s3):

@@ -5,8 +5,11 @@ Layout: `<split>2017/<stem>.jpg` with `annotations/panoptic_<split>2017.json` an
 
 An image of COCO gets its own file name and number back; any other is called by its key, and its
 number counts on after those of COCO. Frames without a `seg.png` are left out: in these layouts an
-image without a label says that there is nothing in it. Regions are never crowds. Void is 0 in a
-panoptic PNG; in an instances file it cannot be said, so it becomes background.
+image without a label says that there is nothing in it. Regions are never crowds.
+
+In a panoptic PNG void is 0. Background, which COCO divides into its kinds of stuff, is a region of
+the category 0, `background`: were it 0 in the PNG, nobody would know that there is no object. In an
+instances file void cannot be said, so it becomes background.
 """
 
 import json
@@ -19,10 +22,10 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from vsda.errors import ShardError
-from vsda.manifests import coco_classes
+from vsda.manifests import BACKGROUND_CLASS, coco_classes
 from vsda.palette import class_colour
 from vsda.sample import Mask, Sample
-from vsda.taxonomy import IGNORE_INDEX
+from vsda.taxonomy import BACKGROUND_ID, IGNORE_INDEX
 from vsda.toolbox.export_layout import Export
 from vsda.toolbox.export_pictures import panoptic_png
 from vsda.toolbox.export_segments import Segment, known_classes, segments
@@ -70,7 +73,8 @@ class _JsonRows:
 class _Split:
     """What the annotation file of a split will hold."""
 
-    def __init__(self) -> None:
+    def __init__(self, categories: list[dict[str, Any]]) -> None:
+        self._categories = categories
         self.images, self.annotations = _JsonRows(), _JsonRows()
         self.numbers: dict[int, str] = {}
 
@@ -78,7 +82,7 @@ class _Split:
         """Yield the annotation file piece by piece."""
         yield b'{"annotations":'
         yield from self.annotations.pieces()
-        yield b',\n"categories":' + json.dumps(_categories(), sort_keys=True).encode()
+        yield b',\n"categories":' + json.dumps(self._categories, sort_keys=True).encode()
         yield b',\n"images":'
         yield from self.images.pieces()
         yield b',\n"info":{"description":"exported by vsda"},"licenses":[]}\n'
@@ -92,7 +96,7 @@ class _CocoLayout:
     def __init__(self, export: Export) -> None:
         self._export = export
         self._next_number = export.first_image_id
-        self._splits: defaultdict[str, _Split] = defaultdict(_Split)
+        self._splits: defaultdict[str, _Split] = defaultdict(lambda: _Split(self._categories()))
         self._num_unlabelled = self._num_without_instances = 0
         self._num_segments = 0
 
@@ -154,6 +158,10 @@ class _CocoLayout:
             )
         return notes
 
+    def _categories(self) -> list[dict[str, Any]]:
+        """Return all of COCO's classes, so that files of several sets can be joined."""
+        return [_category(row.id, row.name, row.supercategory) for row in coco_classes()]
+
     def _annotate(
         self, split: _Split, place: str, number: int, seg: Mask, found: list[Segment]
     ) -> None:
@@ -180,12 +188,18 @@ class PanopticLayout(_CocoLayout):
 
     kind = "panoptic"
 
+    def _categories(self) -> list[dict[str, Any]]:
+        background = _category(BACKGROUND_ID, BACKGROUND_CLASS, BACKGROUND_CLASS)
+        return [background, *super()._categories()]
+
     def _annotate(
         self, split: _Split, place: str, number: int, seg: Mask, found: list[Segment]
     ) -> None:
         ids = np.zeros(seg.shape, dtype=np.uint32)
         rows = []
-        for segment_id, segment in enumerate(found, start=1):
+        background = Segment(BACKGROUND_ID, seg == BACKGROUND_ID)
+        regions = [*found, background] if background.mask.any() else found
+        for segment_id, segment in enumerate(regions, start=1):
             ids[segment.mask] = segment_id
             rows.append({"id": segment_id} | _row(segment))
         self._export.target.write(f"annotations/{self.kind}_{place}.png", panoptic_png(ids))
@@ -249,15 +263,11 @@ def _stem(sample: Sample) -> str:
     return _PART_SEPARATOR.join(parts)
 
 
-def _categories() -> list[dict[str, Any]]:
-    """Return all of COCO's classes, so that files of several sets can be joined."""
-    return [
-        {
-            "id": row.id,
-            "name": row.name,
-            "supercategory": row.supercategory,
-            "isthing": 1,
-            "color": list(class_colour(row.id)),
-        }
-        for row in coco_classes()
-    ]
+def _category(category_id: int, name: str, supercategory: str) -> dict[str, Any]:
+    return {
+        "id": category_id,
+        "name": name,
+        "supercategory": supercategory,
+        "isthing": int(category_id != BACKGROUND_ID),
+        "color": list(class_colour(category_id)),
+    }

@@ -10,6 +10,7 @@ from vsda.sample import Mask
 from vsda.taxonomy import BACKGROUND_ID, IGNORE_INDEX, class_names
 
 _ID_BITS = 8
+_NO_INSTANCE = 1 << _ID_BITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,16 @@ def segments(seg: Mask, inst: Mask | None) -> list[Segment]:
         inst: (H, W) instance ids, 0 and 255 none; None where the frame has no instances.
 
     Returns:
-        By instance id, then by class; regions without an instance first.
+        By instance id, then by class; regions without an instance last, so that a reader who counts
+        regions gives instances 1, 2, ... their numbers back.
     """
     codes = seg.astype(np.uint16)
     if inst is not None:
         codes |= np.where(inst == IGNORE_INDEX, 0, inst).astype(np.uint16) << _ID_BITS
     codes[(seg == BACKGROUND_ID) | (seg == IGNORE_INDEX)] = 0
-    found = np.flatnonzero(np.bincount(codes.ravel()))
-    return [Segment(int(code) & 0xFF, codes == code) for code in found.tolist() if code]
+    found = [code for code in np.flatnonzero(np.bincount(codes.ravel())).tolist() if code]
+    found.sort(key=lambda code: code >> _ID_BITS or _NO_INSTANCE)
+    return [Segment(code & 0xFF, codes == code) for code in found]
 
 
 def present_values(mask: Mask) -> list[int]:
