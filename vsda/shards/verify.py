@@ -131,7 +131,10 @@ def _file_problem(shard_set: ShardSet, file: SetFile, owners: dict[str, str]) ->
     except (VsdaError, OSError) as error:
         return Problem(file.name, Kind.UNREADABLE, str(error))
     if sha256 == file.sha256:
-        return None
+        if size_bytes == (file.size_bytes or size_bytes):
+            return None
+        message = f"{size_bytes} bytes as its hash wants, but its index says {file.size_bytes}"
+        return Problem(file.name, Kind.COUNT, message)
     if sha256 in owners:
         return Problem(file.name, Kind.SWAPPED, f"holds what {owners[sha256]} should hold")
     if file.size_bytes is not None and size_bytes < file.size_bytes:
