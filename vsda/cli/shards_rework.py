@@ -71,7 +71,9 @@ def resize(
     size: Annotated[
         str | None,
         typer.Option(
-            metavar="WIDTHxHEIGHT", help="The size of the new frames, whatever their shape was."
+            metavar="WIDTHxHEIGHT",
+            help="The size of the new frames, whatever their shape was; a side that is shorter "
+            "already stays.",
         ),
     ] = None,
     quality: Annotated[int, typer.Option(help="Of the new JPEGs, 1 to 95.")] = 90,

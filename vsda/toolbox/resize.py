@@ -197,7 +197,7 @@ def _resize_jpeg(sample: Sample, size_px: tuple[int, int], quality: int) -> byte
         message = f"{sample.key}: not a whole JPEG: {error}"
         raise ItemError(Outcome.UNREADABLE, message) from error
     smaller.info.clear()
-    smaller.save(data, format="JPEG", quality=quality, optimize=True)
+    smaller.save(data, format="JPEG", quality=quality)
     return data.getvalue()
 
 
