@@ -74,6 +74,27 @@ class SequenceObject:
 
 
 @dataclass(frozen=True, slots=True)
+class DavisCategory:
+    """One category of DAVIS's semantics; `class_name` is a COCO name or `NO_CLASS`."""
+
+    id: int
+    name: str
+    class_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class VocValue:
+    """What one value of a mask of Pascal VOC means.
+
+    `class_name` is a COCO name, `BACKGROUND_CLASS` or `IGNORE_CLASS`.
+    """
+
+    value: int
+    label: str
+    class_name: str
+
+
+@dataclass(frozen=True, slots=True)
 class YtbbClass:
     """One class of YouTube-BoundingBoxes; `class_name` is a COCO name or `NO_CLASS`."""
 
@@ -162,6 +183,30 @@ def davis_objects() -> tuple[SequenceObject, ...]:
         ),
     )
     return _unique(rows, "davis/objects.tsv", lambda row: (row.sequence, row.object_id))
+
+
+@cache
+def davis_categories() -> tuple[DavisCategory, ...]:
+    """Return the categories of DAVIS's semantics by their ids."""
+    rows = read_table(
+        manifest_path("davis", "categories"),
+        ("id", "category", "class"),
+        lambda cells: DavisCategory(int(cells[0]), cells[1], _class_name(cells[2], NO_CLASS)),
+    )
+    return _unique(rows, "davis/categories.tsv", lambda row: (row.id,), lambda row: (row.name,))
+
+
+@cache
+def voc_values() -> tuple[VocValue, ...]:
+    """Return the meaning of every value of a mask of Pascal VOC."""
+    rows = read_table(
+        manifest_path("voc", "classes"),
+        ("value", "label", "class"),
+        lambda cells: VocValue(
+            int(cells[0]), cells[1], _class_name(cells[2], BACKGROUND_CLASS, IGNORE_CLASS)
+        ),
+    )
+    return _unique(rows, "voc/classes.tsv", lambda row: (row.value,), lambda row: (row.label,))
 
 
 @cache

@@ -13,6 +13,7 @@ from vsda.manifests import (
     coco_classes,
     davis_objects,
     davis_sequences,
+    voc_values,
     ytbb_classes,
 )
 from vsda.sample import Mask
@@ -163,6 +164,12 @@ def _davis_split_classes() -> dict[str, set[int]]:
     return splits
 
 
+def _voc_split_classes() -> dict[str, set[int]]:
+    ids = class_ids()
+    named = {ids[row.class_name] for row in voc_values() if row.class_name in ids}
+    return {"train": named, "val": named}
+
+
 def _ytbb_split_classes() -> dict[str, set[int]]:
     ids = class_ids()
     named = {ids[row.class_name] for row in ytbb_classes() if row.class_name != NO_CLASS}
@@ -172,6 +179,7 @@ def _ytbb_split_classes() -> dict[str, set[int]]:
 _SPLIT_CLASSES = {
     "coco": _coco_split_classes,
     "davis": _davis_split_classes,
+    "voc": _voc_split_classes,
     "ytbb": _ytbb_split_classes,
 }
 

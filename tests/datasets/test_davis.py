@@ -29,7 +29,8 @@ def read_first(tree, sequence, **more):
     """Return the first frame of a sequence, read as a train frame."""
     listing = davis.list_split(request(tree.root, **more))
     unit = next(unit for unit in listing.units if unit.sequence == sequence)
-    source = Source(dataset="davis", split="train", root=listing.root)
+    options = davis.DATASET.options()
+    source = Source(dataset="davis", split="train", root=listing.root, options=options)
     (sample,) = davis.read(source, unit, unit.items[0])
     return sample
 

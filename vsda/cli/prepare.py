@@ -52,6 +52,15 @@ def davis(
             show_default="manifests/davis/objects.tsv",
         ),
     ] = None,
+    annotations: Annotated[
+        str | None,
+        typer.Option(
+            help="Which masks: instances (Annotations), semantics (Annotations_semantics: no "
+            "object ids) or unsupervised (Annotations_unsupervised: other objects, of which no "
+            "table says the class, so with --remap none or a --class-map).",
+            show_default="instances",
+        ),
+    ] = None,
     out: Out = None,
     shard_mb: ShardMb = None,
     num_workers: Workers = None,

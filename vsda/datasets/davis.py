@@ -1,12 +1,21 @@
-"""DAVIS-2017 trainval: video sequences with a mask of object ids for every frame.
+"""DAVIS-2017 trainval: video sequences with a mask for every frame, in three forms.
 
 Layout: `JPEGImages/<resolution>/<sequence>/<frame>.jpg`, `Annotations/<resolution>/...png`,
-`ImageSets/2017/{train,val}.txt`. A mask value is an object id of the sequence, 0 background, 255
-void; the manifest's table of objects says which class an id has. Known oddities: grey masks, masks
-with alpha, masks a pixel narrower than their frame, and the binary masks of DAVIS-2016.
+`ImageSets/2017/{train,val}.txt`. In a mask, 0 is background and 255 void. By `--annotations`:
+
+* `instances`: a value of `Annotations` is an object id of the sequence; the manifest's table of
+  objects says which class an id has. `seg.png` and `inst.png`.
+* `semantics`: a value of `Annotations_semantics` is a category, the same in all sequences (see
+  `davis_semantics`). `seg.png` alone.
+* `unsupervised`: a value of `Annotations_unsupervised` is an object id too, of more objects and in
+  another order, and no table says their classes. Object ids alone, or the user's `--class-map`.
+
+Known oddities: grey masks, masks with alpha, masks a pixel narrower than their frame, and the
+binary masks of DAVIS-2016.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +26,8 @@ from vsda.datasets.davis_layout import (
     find_sequences,
     open_layout,
 )
-from vsda.datasets.davis_objects import table_settings, value_tables
+from vsda.datasets.davis_objects import ValueTables, check_table, table_settings, value_tables
+from vsda.datasets.davis_semantics import semantic_notes, semantic_settings, semantic_tables
 from vsda.datasets.frames import (
     PALETTE_MODE,
     StoredMask,
@@ -44,6 +54,8 @@ from vsda.sample import FrameFacts, Sample, legal_key
 from vsda.taxonomy import BACKGROUND_ID, IGNORE_INDEX
 
 NAME = "davis"
+SEMANTICS = "semantics"
+INSTANCES = "instances"
 _BINARY_VALUES = {BACKGROUND_ID, IGNORE_INDEX}
 
 
@@ -51,10 +63,14 @@ def list_split(request: Request) -> Listing:
     """Return what a DAVIS folder holds of a split; see `Dataset.list_split`.
 
     A sequence is kept, with all its frames, if the table has an object of a chosen class for it.
+
+    Raises:
+        UsageError: COCO ids are asked for, and no table says which class the objects have.
     """
+    check_table(request)
     layout = open_layout(request)
     found, is_listed = find_sequences(layout, request.split)
-    tables = value_tables(request)
+    tables = _tables(request, layout)
     kept, left_out, unknown = _sort(found, tables)
     units = [_unit(layout, sequence, tables) for sequence in kept]
     return Listing(
@@ -62,16 +78,17 @@ def list_split(request: Request) -> Listing:
         split=request.split,
         root=layout.root,
         units=tuple(unit for unit in units if unit.items),
-        settings={"resolution": request.options.resolution} | table_settings(request),
+        settings={"resolution": request.options.resolution} | _settings(request, layout),
         num_left_out=sum(sequence.num_frames for sequence in left_out),
         failures=(
-            *(_unknown(layout, sequence, request) for sequence in unknown),
+            *(_unknown(layout, sequence, request, tables) for sequence in unknown),
             *(failure for sequence in kept for failure in _missing(layout, sequence)),
         ),
         notes=(
             *_list_note(layout, request.split, is_listed=is_listed),
             # A table of the user's own means sequences of the user's own.
             *(_manifest_notes(request.split, found) if request.options.class_map is None else ()),
+            *(semantic_notes(layout.root) if _is_semantic(request) and tables else ()),
             *_left_out_note(left_out),
         ),
     )
@@ -86,6 +103,7 @@ def read(source: Source, unit: Unit, item: Item) -> Iterator[Sample]:
     seg = None
     if unit.table is not None:
         seg = remap_named(mask.values, unit.table, f"{name}: sequence {unit.sequence!r}")
+    is_of_objects = seg is None or source.options.annotations != SEMANTICS
     facts = FrameFacts(
         dataset=source.dataset,
         split=source.split,
@@ -97,7 +115,8 @@ def read(source: Source, unit: Unit, item: Item) -> Iterator[Sample]:
         labelled=seg is not None,
         classes=() if seg is None else present_classes(seg),
     )
-    yield Sample(key=item.key, jpg=image.data, seg=seg, inst=mask.values, facts=facts)
+    inst = mask.values if is_of_objects else None
+    yield Sample(key=item.key, jpg=image.data, seg=seg, inst=inst, facts=facts)
 
 
 DATASET = Dataset(
@@ -105,8 +124,24 @@ DATASET = Dataset(
 )
 
 
+def _is_semantic(request: Request) -> bool:
+    return bool(request.options.annotations == SEMANTICS)
+
+
+def _tables(request: Request, layout: Layout) -> ValueTables | None:
+    return semantic_tables(request, layout.root) if _is_semantic(request) else value_tables(request)
+
+
+def _settings(request: Request, layout: Layout) -> dict[str, Any]:
+    if _is_semantic(request):
+        return semantic_settings(request, layout.root)
+    form = request.options.annotations
+    named = {} if form == INSTANCES else {"annotations": form}
+    return named | table_settings(request)
+
+
 def _sort(
-    found: Iterable[FoundSequence], tables: Mapping[str, Mapping[int, int]] | None
+    found: Iterable[FoundSequence], tables: ValueTables | None
 ) -> tuple[list[FoundSequence], list[FoundSequence], list[FoundSequence]]:
     """Return the sequences that are kept, left out, and unknown to the tables."""
     if tables is None:
@@ -115,18 +150,16 @@ def _sort(
     left_out: list[FoundSequence] = []
     unknown: list[FoundSequence] = []
     for sequence in found:
-        if sequence.name not in tables:
+        if sequence.name not in tables.by_sequence:
             unknown.append(sequence)
-        elif chosen_classes(tables[sequence.name]):
+        elif chosen_classes(tables.by_sequence[sequence.name]):
             kept.append(sequence)
         else:
             left_out.append(sequence)
     return kept, left_out, unknown
 
 
-def _unit(
-    layout: Layout, found: FoundSequence, tables: Mapping[str, Mapping[int, int]] | None
-) -> Unit:
+def _unit(layout: Layout, found: FoundSequence, tables: ValueTables | None) -> Unit:
     frames = sorted(found.images.keys() | found.masks.keys(), key=frame_order)
     items = tuple(
         Item(
@@ -142,7 +175,7 @@ def _unit(
         for frame_index, frame in enumerate(frames)
         if frame in found.images and frame in found.masks
     )
-    table = None if tables is None else tables[found.name]
+    table = None if tables is None else tables.by_sequence[found.name]
     return Unit(sequence=found.name, items=items, table=table)
 
 
@@ -169,12 +202,16 @@ def _missing(layout: Layout, found: FoundSequence) -> list[Failure]:
     ]
 
 
-def _unknown(layout: Layout, found: FoundSequence, request: Request) -> Failure:
+def _unknown(
+    layout: Layout, found: FoundSequence, request: Request, tables: ValueTables | None
+) -> Failure:
     table = "--class-map" if request.options.class_map else "the manifest"
+    fault = f"is not in the objects table ({table})"
+    if tables is not None and found.name in tables.faults:
+        fault = tables.faults[found.name]
     message = (
-        f"sequence {found.name!r} of {layout.split_list(request.split)} is not in the objects "
-        f"table ({table}), so none of its {found.num_frames} frames is written; add it to a "
-        "--class-map, or use --remap none"
+        f"sequence {found.name!r} of {layout.split_list(request.split)} {fault}, so none of its "
+        f"{found.num_frames} frames is written; add it to a --class-map, or use --remap none"
     )
     return _failure(Outcome.UNKNOWN_ID, message, found.name, num_items=max(found.num_frames, 1))
 

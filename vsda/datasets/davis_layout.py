@@ -1,17 +1,24 @@
 """Where the parts of a DAVIS folder lie, and which sequences a split has."""
 
-import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 from vsda.datasets.listing import FoundFile, Request, find_files, how_to_get, is_folder
+from vsda.datasets.name_list import read_names
 from vsda.errors import DatasetError
-from vsda.manifests import davis_sequences
+from vsda.manifests import davis_sequences, sources
 
 Resolution = Literal["480p", "Full-Resolution"]
 RESOLUTIONS = get_args(Resolution)
+Annotations = Literal["instances", "semantics", "unsupervised"]
+_FOLDERS: dict[Annotations, str] = {
+    "instances": "Annotations",
+    "semantics": "Annotations_semantics",
+    "unsupervised": "Annotations_unsupervised",
+}
+_IMAGES_PART = "images"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,10 +28,14 @@ class DavisOptions:
     Attributes:
         resolution: The folder below `JPEGImages`.
         class_map: Table that stands in for the manifest's objects.
+        annotations: Which masks: `instances` for `Annotations`, object ids that the manifest's
+            table knows; `semantics` for `Annotations_semantics`, category numbers; `unsupervised`
+            for `Annotations_unsupervised`, object ids of which no table says the class.
     """
 
     resolution: Resolution = "480p"
     class_map: Path | None = None
+    annotations: Annotations = "instances"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +62,7 @@ class Layout:
 
     root: Path
     resolution: str
+    annotations: Annotations
 
     @property
     def images(self) -> str:
@@ -60,7 +72,7 @@ class Layout:
     @property
     def masks(self) -> str:
         """The folder of the masks, a folder for each sequence."""
-        return f"Annotations/{self.resolution}"
+        return f"{_FOLDERS[self.annotations]}/{self.resolution}"
 
     def split_list(self, split: str) -> str:
         """Return the file that lists the sequences of `split`."""
@@ -73,28 +85,34 @@ def open_layout(request: Request) -> Layout:
     Raises:
         DatasetError: No images or no masks there; the message says what to download.
     """
-    resolution = request.options.resolution
+    options = request.options
     places = (request.root, request.root / "DAVIS")
     root = next((place for place in places if is_folder(place / "JPEGImages")), None)
     if root is None:
         raise DatasetError(
             f"{request.root}: no DAVIS here, looked for {places[0] / 'JPEGImages'} and "
-            f"{places[1] / 'JPEGImages'}; {_how_to_get(request.root, resolution)}, or give "
-            "--root"
+            f"{places[1] / 'JPEGImages'}; "
+            f"{_how_to_get(request.root, options.resolution, _IMAGES_PART)}, or give --root"
         )
-    layout = Layout(root=root, resolution=resolution)
-    for folder in (layout.images, layout.masks):
+    layout = Layout(root=root, resolution=options.resolution, annotations=options.annotations)
+    part = "annotations" if options.annotations == "instances" else options.annotations
+    for folder, what in ((layout.images, _IMAGES_PART), (layout.masks, part)):
         if not is_folder(root / folder):
             raise DatasetError(
-                f"{root / folder}: no such folder; {_how_to_get(root, resolution)}, or "
-                "give another --resolution"
+                f"{root / folder}: no such folder; {_how_to_get(root, options.resolution, what)}, "
+                "or give another --resolution"
             )
     return layout
 
 
-def _how_to_get(root: Path, resolution: str) -> str:
+def _how_to_get(root: Path, resolution: str, part: str) -> str:
+    """Return the command that brings a part of DAVIS, by the words of `vsda fetch davis`."""
+    source = next(
+        row for row in sources("davis") if row.variant == resolution and part in row.parts
+    )
     option = "" if resolution == RESOLUTIONS[0] else f" --resolution {resolution}"
-    return how_to_get("davis", root, f"DAVIS-2017-trainval-{resolution}.zip", option)
+    only = "" if source.is_default else f" --only {part}"
+    return how_to_get("davis", root, source.file, only + option)
 
 
 def find_sequences(layout: Layout, split: str) -> tuple[list[FoundSequence], bool]:
@@ -107,37 +125,10 @@ def find_sequences(layout: Layout, split: str) -> tuple[list[FoundSequence], boo
     """
     path = layout.root / layout.split_list(split)
     if path.is_file():
-        return [_find(layout, name) for name in _read_names(path)], True
+        return [_find(layout, name) for name in read_names(path, "sequence")], True
     names = [row.name for row in davis_sequences() if row.split == split]
     found = [_find(layout, name) for name in names]
     return [row for row in found if row.images or row.fault], False
-
-
-def _read_names(path: Path) -> list[str]:
-    names: set[str] = set()
-    for number, line in enumerate(_read_text(path).splitlines(), start=1):
-        name = line.strip()
-        if name in names:
-            raise DatasetError(f"{path}:{number}: sequence {name!r} is listed twice; remove a line")
-        if "/" in name or name.startswith("."):
-            raise DatasetError(f"{path}:{number}: expected the name of a sequence, got {name!r}")
-        if name:
-            names.add(name)
-    return sorted(names)
-
-
-def _read_text(path: Path) -> str:
-    try:
-        data = path.read_bytes().removeprefix(codecs.BOM_UTF8)
-        return data.decode("utf-8")
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        number = data[: error.start].count(b"\n") + 1
-        raise DatasetError(
-            f"{path}:{number}: expected UTF-8, got the byte 0x{data[error.start]:02x}; write the "
-            "list in UTF-8"
-        ) from error
 
 
 def _find(layout: Layout, name: str) -> FoundSequence:

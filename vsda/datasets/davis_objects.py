@@ -1,9 +1,12 @@
 """Which class every object id of a DAVIS sequence has: the manifest's table, or the user's own."""
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vsda.datasets.listing import Request
+from vsda.errors import UsageError
 from vsda.manifests import (
     BACKGROUND_CLASS,
     IGNORE_CLASS,
@@ -16,26 +19,55 @@ from vsda.manifests import (
 )
 from vsda.taxonomy import BACKGROUND_ID, IGNORE_INDEX
 
+BASE_VALUES = {BACKGROUND_ID: BACKGROUND_CLASS, IGNORE_INDEX: IGNORE_CLASS}
+"""What a mask may hold besides objects."""
 _COLUMNS = ("sequence", "object_id", "category", "class")
 
 
-def value_tables(request: Request) -> dict[str, dict[int, int]] | None:
-    """Return, by sequence, the COCO id of every mask value; None if masks stay as they are.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ValueTables:
+    """The COCO id of every mask value, by sequence; `faults` says why a sequence has no table."""
+
+    by_sequence: Mapping[str, Mapping[int, int]]
+    faults: Mapping[str, str] = field(default_factory=dict)
+
+
+def value_tables(request: Request) -> ValueTables | None:
+    """Return, by sequence, the COCO id of every object id; None if masks stay as they are.
 
     Raises:
         ManifestError: The user's table is missing or wrong; the message names file and line.
     """
     if request.rules.classes is None:
         return None
-    class_map = request.options.class_map
-    objects = read_class_map(class_map) if class_map else davis_objects()
     names: dict[str, dict[int, str]] = {}
-    for row in objects:
-        values = names.setdefault(
-            row.sequence, {BACKGROUND_ID: BACKGROUND_CLASS, IGNORE_INDEX: IGNORE_CLASS}
-        )
+    for row in chosen_objects(request):
+        values = names.setdefault(row.sequence, dict(BASE_VALUES))
         values[row.object_id] = row.class_name
-    return {sequence: request.rules.value_table(values) for sequence, values in names.items()}
+    tables = {sequence: request.rules.value_table(values) for sequence, values in names.items()}
+    return ValueTables(by_sequence=tables)
+
+
+def chosen_objects(request: Request) -> tuple[SequenceObject, ...]:
+    """Return the rows of the user's table, or of the manifest's if there is none.
+
+    Raises:
+        ManifestError: The user's table is missing or wrong.
+    """
+    class_map = request.options.class_map
+    return davis_objects() if class_map is None else read_class_map(class_map)
+
+
+def check_table(request: Request) -> None:
+    """Raise UsageError if COCO ids are asked for, and no table says which class objects have."""
+    is_known = request.options.annotations != "unsupervised"
+    if is_known or request.rules.classes is None or request.options.class_map is not None:
+        return
+    raise UsageError(
+        "no table says which class the objects of Annotations_unsupervised have: their ids are "
+        "not those of Annotations; use --remap none for object ids alone, or give a --class-map "
+        "with their classes"
+    )
 
 
 def table_settings(request: Request) -> dict[str, str]:

@@ -49,10 +49,15 @@ def read_jpeg(root: Path, name: str) -> EncodedImage:
     return EncodedImage(data=data, width_px=image.width, height_px=image.height)
 
 
-def read_mask(root: Path, name: str) -> StoredMask:
+def read_mask(root: Path, name: str, modes: tuple[str, ...] = _MASK_MODES) -> StoredMask:
     """Return the values of the mask `name` below `root`.
 
     Values are those stored: palette indices, grey values, or the first band of grey with alpha.
+
+    Args:
+        root: Folder of the dataset.
+        name: Path of the mask below it.
+        modes: The modes, in Pillow's words, in which the dataset's masks are to be trusted.
 
     Raises:
         ItemError: It cannot be read, is no PNG, is damaged, or has a mode or a depth in which such
@@ -61,10 +66,10 @@ def read_mask(root: Path, name: str) -> StoredMask:
     data = _read(root, name)
     image = _decode(data, name, "PNG")
     _refuse_scaled(data, image, name)
-    if image.mode not in _MASK_MODES:
+    if image.mode not in modes:
         raise ItemError(
             Outcome.UNREADABLE,
-            f"{name}: a mask in mode {image.mode}, expected one of {', '.join(_MASK_MODES)}",
+            f"{name}: a mask in mode {image.mode}, expected one of {', '.join(modes)}",
         )
     return StoredMask(values=np.asarray(image.getchannel(0), dtype=np.uint8), mode=image.mode)
 
