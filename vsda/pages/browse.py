@@ -21,7 +21,6 @@ from vsda.pages.facts import (
 from vsda.pages.pictures import (
     class_colours,
     css,
-    decoded_mask,
     jpeg_url,
     mask_url,
     object_colours,
@@ -29,7 +28,7 @@ from vsda.pages.pictures import (
 from vsda.pages.template import write_page
 from vsda.sample import Mask
 from vsda.shards.index import ShardSet
-from vsda.shards.read import RandomAccessShards
+from vsda.shards.read import RandomAccessShards, decode_mask
 from vsda.storage import Place
 
 _FIELDS = ("jpg", "json", "seg.png", "inst.png")
@@ -189,7 +188,7 @@ def _layer(
     """Return the picture of a mask, and the share of the frame that each of its values has."""
     if data is None:
         return {}
-    mask = decoded_mask(data)
+    mask = decode_mask(data)
     return {name: mask_url(mask, max_side_px, colours), f"{name}_shares": _shares(mask)}
 
 

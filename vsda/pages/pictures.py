@@ -3,10 +3,7 @@
 import base64
 import colorsys
 import io
-import warnings
-from collections.abc import Callable
 from functools import cache
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +12,9 @@ from PIL import Image
 from vsda.errors import ShardError
 from vsda.palette import Colour, class_colour
 from vsda.sample import Mask
+from vsda.shards.pictures import PictureError, opened_picture
 from vsda.taxonomy import BACKGROUND_ID, NUM_VALUES, class_names
 
-Result = TypeVar("Result")
-
-MAX_PIXELS = 64_000_000
-"""Of a picture; a larger one is refused before it is decoded."""
 _QUALITY = 84
 _GOLDEN_TURN = 0.618034
 _EXIF_ORIENTATION = 0x0112
@@ -34,28 +28,17 @@ def jpeg_url(data: bytes, max_side_px: int) -> str:
     Raises:
         ShardError: It cannot be decoded, or is too large.
     """
-    return _decoded(data, lambda picture: _jpeg_url(data, picture, max_side_px))
-
-
-def png_url(picture: NDArray[np.uint8]) -> str:
-    """Return an RGB picture (H, W, 3) as the data URL of a PNG."""
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG", optimize=True)
-    return data_url("image/png", file.getvalue())
+    try:
+        with opened_picture(data, "JPEG") as picture:
+            return _jpeg_url(data, picture, max_side_px)
+    except PictureError as error:
+        message = f"a picture of {len(data)} bytes cannot be decoded: {error}"
+        raise ShardError(message) from error
 
 
 def rgb_jpeg_url(picture: NDArray[np.uint8]) -> str:
     """Return an RGB picture (H, W, 3) as the data URL of a JPEG."""
     return _encoded(Image.fromarray(picture))
-
-
-def decoded_mask(data: bytes) -> Mask:
-    """Return the mask in a PNG of 8-bit grey.
-
-    Raises:
-        ShardError: It is another kind of picture, cannot be decoded, or is too large.
-    """
-    return _decoded(data, _grey)
 
 
 def mask_url(mask: Mask, max_side_px: int, colours: tuple[Colour, ...]) -> str:
@@ -101,7 +84,7 @@ def css(colour: Colour) -> str:
 
 
 def _jpeg_url(data: bytes, picture: Image.Image, max_side_px: int) -> str:
-    plain = picture.format == "JPEG" and picture.mode in {"RGB", "L"}
+    plain = picture.mode in {"RGB", "L"}
     turned = picture.getexif().get(_EXIF_ORIENTATION, 1) != 1
     if max(picture.size) <= max_side_px and plain and not turned:
         picture.load()
@@ -121,29 +104,6 @@ def _encoded(picture: Image.Image) -> str:
 def _fitted(size: tuple[int, int], max_side_px: int) -> tuple[int, int]:
     scale = min(max_side_px / max(size), 1.0)
     return max(round(size[0] * scale), 1), max(round(size[1] * scale), 1)
-
-
-def _grey(picture: Image.Image) -> Mask:
-    if picture.mode != "L":
-        raise ShardError(f"expected a mask as 8-bit grey PNG, got mode {picture.mode}")
-    return np.array(picture)
-
-
-def _decoded(data: bytes, use: Callable[[Image.Image], Result]) -> Result:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data)) as picture:
-                if picture.width * picture.height > MAX_PIXELS:
-                    raise ShardError(
-                        f"a picture of {picture.width}x{picture.height} pixels is too large for a "
-                        f"page; at most {MAX_PIXELS:,} pixels are decoded"
-                    )
-                return use(picture)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ShardError(f"a picture is too large for a page: {error}") from error
-    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for damaged files
-        raise ShardError(f"a picture of {len(data)} bytes cannot be decoded: {error}") from error
 
 
 def _turned(number: int) -> Colour:
