@@ -13,6 +13,7 @@ from vsda.manifests import (
     coco_classes,
     davis_objects,
     davis_sequences,
+    fbms_regions,
     voc_values,
     ytbb_classes,
 )
@@ -164,6 +165,15 @@ def _davis_split_classes() -> dict[str, set[int]]:
     return splits
 
 
+def _fbms_split_classes() -> dict[str, set[int]]:
+    ids = class_ids()
+    splits: dict[str, set[int]] = {row.split: set() for row in fbms_regions()}
+    for row in fbms_regions():
+        if row.class_name in ids:
+            splits[row.split].add(ids[row.class_name])
+    return splits
+
+
 def _voc_split_classes() -> dict[str, set[int]]:
     ids = class_ids()
     named = {ids[row.class_name] for row in voc_values() if row.class_name in ids}
@@ -179,6 +189,7 @@ def _ytbb_split_classes() -> dict[str, set[int]]:
 _SPLIT_CLASSES = {
     "coco": _coco_split_classes,
     "davis": _davis_split_classes,
+    "fbms": _fbms_split_classes,
     "voc": _voc_split_classes,
     "ytbb": _ytbb_split_classes,
 }

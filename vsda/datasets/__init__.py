@@ -1,12 +1,13 @@
 """The datasets that `vsda prepare` knows: one file each, listed here."""
 
-from vsda.datasets import coco, davis, voc
+from vsda.datasets import coco, davis, fbms, voc
 from vsda.datasets.listing import Dataset
 from vsda.errors import UnknownNameError
 
 DATASETS: dict[str, Dataset] = {
     "coco": coco.DATASET,
     "davis": davis.DATASET,
+    "fbms": fbms.DATASET,
     "voc": voc.DATASET,
 }
 

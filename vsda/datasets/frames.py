@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from vsda.errors import ItemError, Outcome
@@ -44,7 +45,7 @@ def read_jpeg(root: Path, name: str) -> EncodedImage:
     Raises:
         ItemError: It cannot be read, is no JPEG, or is damaged.
     """
-    data = _read(root, name)
+    data = read_file(root, name)
     image = _decode(data, name, "JPEG")
     return EncodedImage(data=data, width_px=image.width, height_px=image.height)
 
@@ -63,7 +64,7 @@ def read_mask(root: Path, name: str, modes: tuple[str, ...] = _MASK_MODES) -> St
         ItemError: It cannot be read, is no PNG, is damaged, or has a mode or a depth in which such
             values are not kept.
     """
-    data = _read(root, name)
+    data = read_file(root, name)
     image = _decode(data, name, "PNG")
     _refuse_scaled(data, image, name)
     if image.mode not in modes:
@@ -72,6 +73,45 @@ def read_mask(root: Path, name: str, modes: tuple[str, ...] = _MASK_MODES) -> St
             f"{name}: a mask in mode {image.mode}, expected one of {', '.join(modes)}",
         )
     return StoredMask(values=np.asarray(image.getchannel(0), dtype=np.uint8), mode=image.mode)
+
+
+def read_file(root: Path, name: str, most_bytes: int = MAX_PICTURE_BYTES) -> bytes:
+    """Return what the file `name` below `root` holds.
+
+    Raises:
+        ItemError: It cannot be read, is no regular file, or has more than `most_bytes`.
+    """
+    path = root / name
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe would keep us waiting
+            raise ItemError(Outcome.UNREADABLE, f"{name}: not a regular file")
+        if found.st_size > most_bytes:
+            raise ItemError(
+                Outcome.UNREADABLE,
+                f"{name}: {found.st_size} bytes, more than the {most_bytes} that are read",
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise ItemError(Outcome.UNREADABLE, f"{name}: {error.strerror}") from error
+    except ValueError as error:  # a name with a zero byte
+        raise ItemError(Outcome.UNREADABLE, f"{name!r}: {error}") from error
+
+
+def read_rgb(root: Path, name: str) -> NDArray[np.uint8]:
+    """Return the colours (H, W, 3) of the PNG `name` below `root`, as they are stored.
+
+    Raises:
+        ItemError: It cannot be read, is no PNG, is damaged, or has other than 3 bands of 8 bits.
+    """
+    data = read_file(root, name)
+    image = _decode(data, name, "PNG")
+    if image.mode != "RGB" or data[_BITS_AT] != _MASK_BITS:
+        raise ItemError(
+            Outcome.UNREADABLE,
+            f"{name}: a PNG of {data[_BITS_AT]} bits in mode {image.mode}, expected 8 bits in RGB",
+        )
+    return np.asarray(image, dtype=np.uint8)
 
 
 def check_sizes(image: EncodedImage, mask: Mask, name: str) -> None:
@@ -97,24 +137,6 @@ def present_classes(seg: Mask) -> tuple[int, ...]:
     """Return the COCO ids in `seg`, ascending, without background and ignore."""
     found = np.flatnonzero(np.bincount(seg.ravel())).tolist()
     return tuple(value for value in found if value not in {BACKGROUND_ID, IGNORE_INDEX})
-
-
-def _read(root: Path, name: str) -> bytes:
-    path = root / name
-    try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):  # a pipe would keep us waiting
-            raise ItemError(Outcome.UNREADABLE, f"{name}: not a regular file")
-        if found.st_size > MAX_PICTURE_BYTES:
-            raise ItemError(
-                Outcome.UNREADABLE,
-                f"{name}: {found.st_size} bytes, more than the {MAX_PICTURE_BYTES} that are read",
-            )
-        return path.read_bytes()
-    except OSError as error:
-        raise ItemError(Outcome.UNREADABLE, f"{name}: {error.strerror}") from error
-    except ValueError as error:  # a name with a zero byte
-        raise ItemError(Outcome.UNREADABLE, f"{name!r}: {error}") from error
 
 
 def _refuse_scaled(data: bytes, image: Image.Image, name: str) -> None:

@@ -11,8 +11,10 @@ from PIL import Image
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
+from PIL.PpmImagePlugin import PpmImageFile
 
-Kind = Literal["JPEG", "PNG"]
+Kind = Literal["JPEG", "PNG", "PPM"]
+"""PPM stands for the grey ones (PGM), too."""
 
 MAX_PIXELS = 1 << 27
 """Cameras of 100 megapixels pass (11648x8736), frames of DAVIS have 8 at most.
@@ -24,11 +26,16 @@ MAX_PICTURE_BYTES = 1 << 28
 _MAX_SCANNED_PIXELS = 1 << 33
 """Pixels times scans of a JPEG; each scan of a progressive one goes over the whole picture."""
 _START_OF_SCAN = b"\xff\xda"
-_MAGIC = {"JPEG": b"\xff\xd8\xff", "PNG": b"\x89PNG\r\n\x1a\n"}
+_MAGIC: dict[str, bytes | tuple[bytes, ...]] = {
+    "JPEG": b"\xff\xd8\xff",
+    "PNG": b"\x89PNG\r\n\x1a\n",
+    "PPM": (b"P2", b"P3", b"P5", b"P6"),
+}
 # The classes, since Image.open has a limit of its own, which warns or raises by a global setting.
 _OPENERS: dict[str, Callable[[io.BytesIO], ImageFile]] = {
     "JPEG": JpegImageFile,
     "PNG": PngImageFile,
+    "PPM": PpmImageFile,
 }
 _UNDECODABLE = (
     OSError,  # also a file that ends early
@@ -50,7 +57,7 @@ def opened_picture(data: bytes, *kinds: Kind) -> Iterator[Image.Image]:
 
     Args:
         data: A whole file.
-        kinds: What it may be; any kind for none.
+        kinds: What it may be; JPEG or PNG for none.
 
     Raises:
         PictureError: It is of another kind, animated, larger than `MAX_PIXELS` or
