@@ -111,27 +111,6 @@ class YtbbClass:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """One archive to download; digests and sizes are None where unknown.
-
-    Attributes:
-        file: Its name.
-        url: Where it comes from.
-        size_bytes: Its size.
-        sha256: Its SHA-256; `...` stands for digits that are not known, as in `e3d0b5b7...a492`.
-        md5: Its MD5.
-        parts: What is inside, by the names that `--only` takes.
-        variant: Such as a resolution; None where the dataset has no variants.
-        strip: The folder of the archive whose content is wanted, None for all of it.
-        into: Where that goes below the dataset's folder; None for a file that is not unpacked.
-        is_default: Whether it comes if no part is named.
-    """
-
-    file: str
-    url: str
-    size_bytes: int | None
-    sha256: str | None
-@dataclass(frozen=True, slots=True)
 class FbmsSplit:
     """One split of FBMS-59: its folder, and how many of its frames have a ground truth."""
 
@@ -179,6 +158,27 @@ class FbmsOddity:
     oddity: str
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One archive to download; digests and sizes are None where unknown.
+
+    Attributes:
+        file: Its name.
+        url: Where it comes from.
+        size_bytes: Its size.
+        sha256: Its SHA-256; `...` stands for digits that are not known, as in `e3d0b5b7...a492`.
+        md5: Its MD5.
+        parts: What is inside, by the names that `--only` takes.
+        variant: Such as a resolution; None where the dataset has no variants.
+        strip: The folder of the archive whose content is wanted, None for all of it.
+        into: Where that goes below the dataset's folder; None for a file that is not unpacked.
+        is_default: Whether it comes if no part is named.
+    """
+
+    file: str
+    url: str
+    size_bytes: int | None
+    sha256: str | None
     md5: str | None
     parts: tuple[str, ...]
     variant: str | None
@@ -276,65 +276,6 @@ def ytbb_classes() -> tuple[YtbbClass, ...]:
 
 
 @cache
-def sources(dataset: str) -> tuple[Source, ...]:
-    """Return the archives of a dataset."""
-    rows = read_table(manifest_path(dataset, "sources"), _SOURCE_COLUMNS, _source)
-    return _unique(rows, f"{dataset}/sources.tsv", lambda row: (row.file,), lambda row: (row.url,))
-
-
-def read_table(
-    path: Path, header: tuple[str, ...], build: Callable[[list[str]], Row]
-) -> tuple[Row, ...]:
-    """Return the rows of the table at `path`, each made by `build` from its cells.
-
-    Raises:
-        ManifestError: No such file, another header, a row with missing or wrong cells, no rows,
-            or not text in UTF-8.
-    """
-    rows: list[Row] = []
-    seen_header = False
-    for number, line in enumerate(_text(path).splitlines(), start=1):
-        if line.startswith("#"):
-            continue
-        cells = line.split("\t")
-        if len(cells) != len(header):
-            raise ManifestError(
-                f"{path}:{number}: expected {len(header)} columns, got {len(cells)}"
-            )
-        if not seen_header:
-            _check_header(path, number, cells, header)
-            seen_header = True
-            continue
-        try:
-            rows.append(build(cells))
-        except (ValueError, ManifestError) as error:
-            raise ManifestError(f"{path}:{number}: {error}") from error
-    if not rows:
-        raise ManifestError(f"{path}: the table has no rows")
-    return tuple(rows)
-
-
-def _text(path: Path) -> str:
-    if not path.is_file():
-        raise ManifestError(f"{path}: no such table")
-    try:
-        return path.read_text(encoding="utf-8-sig")  # spreadsheets put a byte order mark first
-    except UnicodeDecodeError as error:
-        raise ManifestError(f"{path}: {error}; save the table as text in UTF-8") from error
-
-
-def _check_header(path: Path, number: int, cells: list[str], header: tuple[str, ...]) -> None:
-    if tuple(cells) != header:
-        raise ManifestError(f"{path}:{number}: expected the columns {list(header)}, got {cells}")
-
-
-def _unique(
-    rows: tuple[Row, ...], table: str, *keys: Callable[[Row], tuple[object, ...]]
-) -> tuple[Row, ...]:
-    for key in keys:
-        seen: set[tuple[object, ...]] = set()
-        for row in rows:
-@cache
 def fbms_splits() -> dict[str, FbmsSplit]:
     """Return the splits of FBMS-59 by name."""
     rows = read_table(
@@ -401,6 +342,65 @@ def read_fbms_regions(path: Path) -> tuple[FbmsRegion, ...]:
     return read_table(path, columns, build)
 
 
+@cache
+def sources(dataset: str) -> tuple[Source, ...]:
+    """Return the archives of a dataset."""
+    rows = read_table(manifest_path(dataset, "sources"), _SOURCE_COLUMNS, _source)
+    return _unique(rows, f"{dataset}/sources.tsv", lambda row: (row.file,), lambda row: (row.url,))
+
+
+def read_table(
+    path: Path, header: tuple[str, ...], build: Callable[[list[str]], Row]
+) -> tuple[Row, ...]:
+    """Return the rows of the table at `path`, each made by `build` from its cells.
+
+    Raises:
+        ManifestError: No such file, another header, a row with missing or wrong cells, no rows,
+            or not text in UTF-8.
+    """
+    rows: list[Row] = []
+    seen_header = False
+    for number, line in enumerate(_text(path).splitlines(), start=1):
+        if line.startswith("#"):
+            continue
+        cells = line.split("\t")
+        if len(cells) != len(header):
+            raise ManifestError(
+                f"{path}:{number}: expected {len(header)} columns, got {len(cells)}"
+            )
+        if not seen_header:
+            _check_header(path, number, cells, header)
+            seen_header = True
+            continue
+        try:
+            rows.append(build(cells))
+        except (ValueError, ManifestError) as error:
+            raise ManifestError(f"{path}:{number}: {error}") from error
+    if not rows:
+        raise ManifestError(f"{path}: the table has no rows")
+    return tuple(rows)
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise ManifestError(f"{path}: no such table")
+    try:
+        return path.read_text(encoding="utf-8-sig")  # spreadsheets put a byte order mark first
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"{path}: {error}; save the table as text in UTF-8") from error
+
+
+def _check_header(path: Path, number: int, cells: list[str], header: tuple[str, ...]) -> None:
+    if tuple(cells) != header:
+        raise ManifestError(f"{path}:{number}: expected the columns {list(header)}, got {cells}")
+
+
+def _unique(
+    rows: tuple[Row, ...], table: str, *keys: Callable[[Row], tuple[object, ...]]
+) -> tuple[Row, ...]:
+    for key in keys:
+        seen: set[tuple[object, ...]] = set()
+        for row in rows:
             if key(row) in seen:
                 raise ManifestError(f"{table}: {key(row)} occurs twice")
             seen.add(key(row))
@@ -410,6 +410,18 @@ def read_fbms_regions(path: Path) -> tuple[FbmsRegion, ...]:
 def _class_name(cell: str, *besides: str) -> str:
     if cell not in besides and cell not in {row.name for row in coco_classes()}:
         raise ManifestError(f"{cell!r} is neither a COCO class nor one of {list(besides)}")
+    return cell
+
+
+def _region(cell: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,2}", cell) or int(cell) > _MAX_REGION:
+        raise ManifestError(f"region must be 1 to {_MAX_REGION} or {EVERY_REGION!r}, got {cell!r}")
+    return int(cell)
+
+
+def _one_of(cell: str, known: tuple[str, ...]) -> str:
+    if cell not in known:
+        raise ManifestError(f"expected one of {list(known)}, got {cell!r}")
     return cell
 
 
@@ -438,15 +450,3 @@ def _source(cells: list[str]) -> Source:
 
 def _known(cell: str) -> str | None:
     return None if cell == "-" else cell
-def _region(cell: str) -> int:
-    if not re.fullmatch(r"[1-9][0-9]{0,2}", cell) or int(cell) > _MAX_REGION:
-        raise ManifestError(f"region must be 1 to {_MAX_REGION} or {EVERY_REGION!r}, got {cell!r}")
-    return int(cell)
-
-
-def _one_of(cell: str, known: tuple[str, ...]) -> str:
-    if cell not in known:
-        raise ManifestError(f"expected one of {list(known)}, got {cell!r}")
-    return cell
-
-
