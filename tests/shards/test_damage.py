@@ -1,4 +1,4 @@
-"""Whatever happens to a byte of a set: verify names the file, and no reader gives another sample."""
+"""Whatever happens to a byte of a set, verify names the file; no reader gives another sample."""
 
 import json
 import random
