@@ -62,6 +62,17 @@ def test_objects_keep_their_ids_and_get_the_class_below_them(tmp_path):
     assert report.segments == 3
 
 
+def test_a_sequence_without_objects_is_in_the_table_so_that_it_is_known(tmp_path):
+    empty = np.zeros_like(SEG)
+    make_set(tmp_path / "sets", [[*clip("bear", 1), frame(0, "cows", seg=empty, inst=empty)]])
+    exported(f"{tmp_path}/sets", tmp_path / "out", "davis")
+    assert "cows\t1\t-\t-" in (tmp_path / "out/objects.tsv").read_text().splitlines()
+    (report,) = prepared(
+        tmp_path / "out", tmp_path / "again", tmp_path / "out/objects.tsv", split="train"
+    )
+    assert report.outcomes == {"left-out": 1, "ok": 1}
+
+
 def test_void_outside_of_objects_is_void_in_the_mask(tmp_path):
     make_set(tmp_path / "sets", [[frame(0, seg=SEG, inst=INST)]])
     exported(f"{tmp_path}/sets", tmp_path / "out", "davis")

@@ -12,10 +12,8 @@ the category 0, `background`: were it 0 in the PNG, nobody would know that there
 instances file void cannot be said, so it becomes background.
 """
 
-import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from tempfile import TemporaryFile
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -26,6 +24,7 @@ from vsda.manifests import BACKGROUND_CLASS, coco_classes
 from vsda.palette import class_colour
 from vsda.sample import Mask, Sample
 from vsda.taxonomy import BACKGROUND_ID, IGNORE_INDEX
+from vsda.toolbox.export_json import AnnotationFile
 from vsda.toolbox.export_layout import Export
 from vsda.toolbox.export_pictures import panoptic_png
 from vsda.toolbox.export_segments import Segment, known_classes, segments
@@ -33,7 +32,6 @@ from vsda.toolbox.export_segments import Segment, known_classes, segments
 _COCO = "coco"
 _MAX_DIGITS = 18
 _PART_SEPARATOR = "__"
-_BLOCK_BYTES = 1 << 20
 
 
 def original_number(key: str) -> int | None:
@@ -44,50 +42,6 @@ def original_number(key: str) -> int | None:
     return int(stem) if is_number and len(stem) <= _MAX_DIGITS else None
 
 
-class _JsonRows:
-    """A JSON list that grows on disk, so that a large one takes no memory."""
-
-    def __init__(self) -> None:
-        self._file = TemporaryFile()  # noqa: SIM115  lives as long as the list
-        self._num_rows = 0
-
-    def add(self, row: Mapping[str, Any]) -> None:
-        """Add a row."""
-        text = json.dumps(row, sort_keys=True, separators=(",", ":"))
-        self._file.write((",\n" if self._num_rows else "\n").encode() + text.encode())
-        self._num_rows += 1
-
-    def pieces(self) -> Iterator[bytes]:
-        """Yield the list as JSON, piece by piece."""
-        self._file.seek(0)
-        yield b"["
-        while block := self._file.read(_BLOCK_BYTES):
-            yield block
-        yield b"]"
-
-    def close(self) -> None:
-        """Delete the file."""
-        self._file.close()
-
-
-class _Split:
-    """What the annotation file of a split will hold."""
-
-    def __init__(self, categories: list[dict[str, Any]]) -> None:
-        self._categories = categories
-        self.images, self.annotations = _JsonRows(), _JsonRows()
-        self.numbers: dict[int, str] = {}
-
-    def document(self) -> Iterator[bytes]:
-        """Yield the annotation file piece by piece."""
-        yield b'{"annotations":'
-        yield from self.annotations.pieces()
-        yield b',\n"categories":' + json.dumps(self._categories, sort_keys=True).encode()
-        yield b',\n"images":'
-        yield from self.images.pieces()
-        yield b',\n"info":{"description":"exported by vsda"},"licenses":[]}\n'
-
-
 class _CocoLayout:
     """What the two layouts share: images, their names and numbers."""
 
@@ -96,7 +50,9 @@ class _CocoLayout:
     def __init__(self, export: Export) -> None:
         self._export = export
         self._next_number = export.first_image_id
-        self._splits: defaultdict[str, _Split] = defaultdict(lambda: _Split(self._categories()))
+        self._splits: defaultdict[str, AnnotationFile] = defaultdict(
+            lambda: AnnotationFile(self._categories())
+        )
         self._num_unlabelled = self._num_without_instances = 0
         self._num_segments = 0
 
@@ -141,8 +97,7 @@ class _CocoLayout:
     def close(self) -> None:
         """Delete the lists on disk."""
         for split in self._splits.values():
-            split.images.close()
-            split.annotations.close()
+            split.close()
 
     def notes(self) -> list[str]:
         """Return what the layout could not take."""
@@ -163,14 +118,14 @@ class _CocoLayout:
         return [_category(row.id, row.name, row.supercategory) for row in coco_classes()]
 
     def _annotate(
-        self, split: _Split, place: str, number: int, seg: Mask, found: list[Segment]
+        self, split: AnnotationFile, place: str, number: int, seg: Mask, found: list[Segment]
     ) -> None:
         raise NotImplementedError
 
     def _see_void(self, has_void: bool) -> None:
         """Take note of a frame with void."""
 
-    def _number(self, sample: Sample, split: _Split) -> int:
+    def _number(self, sample: Sample, split: AnnotationFile) -> int:
         number = original_number(sample.key)
         if number is None:
             number, self._next_number = self._next_number, self._next_number + 1
@@ -193,7 +148,7 @@ class PanopticLayout(_CocoLayout):
         return [background, *super()._categories()]
 
     def _annotate(
-        self, split: _Split, place: str, number: int, seg: Mask, found: list[Segment]
+        self, split: AnnotationFile, place: str, number: int, seg: Mask, found: list[Segment]
     ) -> None:
         ids = np.zeros(seg.shape, dtype=np.uint32)
         rows = []
@@ -227,7 +182,7 @@ class InstancesLayout(_CocoLayout):
         ]
 
     def _annotate(
-        self, split: _Split, place: str, number: int, seg: Mask, found: list[Segment]
+        self, split: AnnotationFile, place: str, number: int, seg: Mask, found: list[Segment]
     ) -> None:
         first = self._num_segments - len(found) + 1  # over all splits, so that files can be joined
         for annotation_id, segment in enumerate(found, start=first):

@@ -22,17 +22,15 @@ from vsda.storage import (
     Place,
     atomic_file,
     exclusive,
-    exists,
     join,
     list_names,
     local_path,
-    read_bytes,
     remove_tree,
     sync_dir,
     write_atomic,
 )
+from vsda.toolbox.export_marker import MARKER, check_free, was_interrupted
 
-MARKER = ".vsda-export.json"
 _STAGING, _OLD, _LOCK = ".export.part", ".export.old", ".export.lock"
 _NUM_UPLOADS = 8
 
@@ -170,7 +168,7 @@ def _on_this_machine(
         raise UsageError(f"--out {out}: is no folder that an export could become; name another")
     with exclusive(_beside(out, _LOCK)):
         _go_back(out)
-        _check_free(out, overwrite)
+        check_free(out, overwrite)
         part = _beside(out, _STAGING)
         _clear(part)
         part.mkdir()
@@ -221,7 +219,7 @@ def _on_url(out: str, description: Mapping[str, Any], overwrite: bool) -> Iterat
     if not name or folder.endswith("/"):
         raise UsageError(f"--out {out}: is a whole bucket; name a folder in it")
     with exclusive(join(folder, f".{name}{_LOCK}")) as check_lock:
-        _check_free(out, overwrite or _was_interrupted(out, description))
+        check_free(out, overwrite or was_interrupted(out, description))
         check_lock()
         with ThreadPoolExecutor(_NUM_UPLOADS) as pool:
             target = _RemoteTarget(out, description, pool)
@@ -233,60 +231,11 @@ def _on_url(out: str, description: Mapping[str, Any], overwrite: bool) -> Iterat
             target.finish()
 
 
-def _was_interrupted(out: str, description: Mapping[str, Any]) -> bool:
-    """Return whether a run that was to write the same did not come to its end."""
-    marker = _read_marker(out) or {}
-    return marker.get("complete") is False and all(
-        marker.get(name) == value for name, value in description.items()
-    )
-
-
 def _remove_old(out: str) -> None:
     """Delete an older export but for the marker, which says to the end whose files these are."""
     for name in list_names(out):
         if name != MARKER:
             remove_tree(join(out, name))
-
-
-def _check_free(out: Place, overwrite: bool) -> None:
-    path = local_path(out)
-    if path is not None and path.exists() and not path.is_dir():
-        raise UsageError(f"--out {out}: a file is in the way; name a folder")
-    present = set(list_names(out))
-    if not present:
-        return
-    marker = _read_marker(out)
-    if marker is None:
-        raise UsageError(
-            f"--out {out}: is not empty and no export of vsda (no {MARKER}), so it is left alone; "
-            "name another folder"
-        )
-    if not overwrite:
-        raise UsageError(
-            f"--out {out}: holds an export already; name another folder, or give --overwrite to "
-            "replace it"
-        )
-    strange = sorted(present - {MARKER, *marker["holds"]})
-    if strange:
-        raise UsageError(
-            f"--out {out}: --overwrite would delete {', '.join(strange)}, which the export did not "
-            "make; move that away, or name another folder"
-        )
-
-
-def _read_marker(out: Place) -> dict[str, Any] | None:
-    """Return what the marker in `out` says, None where there is none of ours."""
-    place = join(out, MARKER)
-    path = local_path(place)
-    if not exists(place) or (path is not None and (path.is_symlink() or not path.is_file())):
-        return None
-    try:
-        marker = json.loads(read_bytes(place))
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(marker, dict) or not isinstance(marker.get("holds"), list):
-        return None
-    return marker if all(isinstance(name, str) for name in marker["holds"]) else None
 
 
 def _twice(name: str) -> ShardError:
