@@ -62,6 +62,27 @@ class StuffThingValue:
 
 
 @dataclass(frozen=True, slots=True)
+class CocoCount:
+    """A published number of images, in one way to read it.
+
+    Attributes:
+        video: The dataset whose classes are meant.
+        figure: What to call the number; readings of the same are alternatives.
+        reading: This way to read it, in words.
+        splits: Of the images.
+        class_names: An image counts if it holds one of them.
+        num_images: The number.
+    """
+
+    video: str
+    figure: str
+    reading: str
+    splits: tuple[str, ...]
+    class_names: tuple[str, ...]
+    num_images: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sequence:
     """One annotated run of frames."""
 
@@ -187,6 +208,17 @@ class Source:
     is_default: bool
 
 
+@dataclass(frozen=True, slots=True)
+class CardSource:
+    """What the card beside a set says of the dataset that it was made from."""
+
+    dataset: str
+    title: str
+    page: str
+    licence: str
+    cite: str
+
+
 def manifest_path(dataset: str, table: str) -> Path:
     """Return where the table of a dataset lies, such as ("davis", "objects")."""
     return resource_dir("manifests") / dataset / f"{table}.tsv"
@@ -214,6 +246,33 @@ def stuffthing_values() -> tuple[StuffThingValue, ...]:
         ),
     )
     return _unique(rows, "coco/stuffthingmaps.tsv", lambda row: (row.value,))
+
+
+@cache
+def panoptic_stuff() -> tuple[CocoClass, ...]:
+    """Return the categories of COCO's panoptic annotations that are no things."""
+    rows = read_table(
+        manifest_path("coco", "panoptic"),
+        ("id", "name", "supercategory"),
+        lambda cells: CocoClass(int(cells[0]), cells[1], cells[2]),
+    )
+    return _unique(rows, "coco/panoptic.tsv", lambda row: (row.id,), lambda row: (row.name,))
+
+
+@cache
+def coco_counts() -> tuple[CocoCount, ...]:
+    """Return the published numbers of COCO's images with classes of a video dataset."""
+    rows = read_table(
+        manifest_path("coco", "counts"),
+        ("video", "figure", "reading", "splits", "classes", "num_images"),
+        lambda cells: CocoCount(
+            *cells[:3],
+            tuple(cells[3].split(",")),
+            tuple(_class_name(name) for name in cells[4].split(",")),
+            int(cells[5]),
+        ),
+    )
+    return _unique(rows, "coco/counts.tsv", lambda row: (row.video, row.figure, row.reading))
 
 
 @cache
@@ -347,6 +406,16 @@ def sources(dataset: str) -> tuple[Source, ...]:
     """Return the archives of a dataset."""
     rows = read_table(manifest_path(dataset, "sources"), _SOURCE_COLUMNS, _source)
     return _unique(rows, f"{dataset}/sources.tsv", lambda row: (row.file,), lambda row: (row.url,))
+
+
+@cache
+def card_sources() -> dict[str, CardSource]:
+    """Return what cards say of the datasets, by their names."""
+    columns = ("dataset", "title", "page", "licence", "cite")
+    rows = read_table(manifest_path("cards", "sources"), columns, lambda cells: CardSource(*cells))
+    return {
+        row.dataset: row for row in _unique(rows, "cards/sources.tsv", lambda row: (row.dataset,))
+    }
 
 
 def read_table(

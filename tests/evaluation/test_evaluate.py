@@ -1,5 +1,6 @@
 """A run judged on a set."""
 
+import dataclasses
 import json
 from dataclasses import replace
 
@@ -36,7 +37,8 @@ def world(tmp_path_factory):
 def test_scores_equal_an_independent_computation(world):
     run_dir, images, _ = world
     scores = evaluate(run_dir, images, EvaluationOptions())
-    predictions = list(predict_set(open_run(run_dir), RandomAccessShards(images), "cpu"))
+    shards = RandomAccessShards(images)
+    predictions = list(predict_set(open_run(run_dir), shards, range(len(shards)), "cpu"))
     truth = np.concatenate([each.truth.ravel() for each in predictions])
     predicted = np.concatenate([each.predicted.ravel() for each in predictions])
     expected = reference(truth, predicted, labels=range(3))
@@ -88,6 +90,18 @@ def test_absent_class_is_told(world, tmp_path):
     assert scores["absent"] == ["dog"]
     assert scores["iou"]["dog"] is None
     assert "not in this set, not counted: dog" in score_table(scores)
+
+
+def test_frames_without_a_mask_are_passed_over(world, tmp_path):
+    run_dir, *_ = world
+    samples = [make_sample(i, size_px=32, sequence="clip") for i in range(6)]
+    labelled = make_set(tmp_path / "labelled", "few", samples[::2])
+    mixed = [dataclasses.replace(one, seg=None) if i % 2 else one for i, one in enumerate(samples)]
+    expected = evaluate(run_dir, labelled, EvaluationOptions())
+    (run_dir / "evaluation" / "few.json").unlink()
+    scores = evaluate(run_dir, make_set(tmp_path / "mixed", "few", mixed), EvaluationOptions())
+    assert scores["iou"] == expected["iou"]
+    assert scores["videos"]["clip"]["num_frames"] == 3
 
 
 def test_set_without_labels_is_refused(world, tmp_path):

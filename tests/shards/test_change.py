@@ -123,6 +123,7 @@ def test_a_change_replaces_cuts_and_deletes(make, tmp_path):
     assert (folder / "notes.txt").read_text() == "new"
     names = {path.name for path in folder.iterdir()}
     assert names == {
+        "README.md",
         "davis-train-000000.idx",
         "davis-train-000000.tar",
         "davis-train-000002.idx",

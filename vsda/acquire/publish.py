@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,8 +14,10 @@ from vsda.acquire.state import State
 from vsda.datasets.youtube_bb import DATASET
 from vsda.errors import ShardError
 from vsda.fetch.rows import VideoRow, dump_rows
+from vsda.shards.card import write_card
 from vsda.shards.index import ShardIndex, ShardInfo
 from vsda.shards.names import part_pattern
+from vsda.shards.versions import package_versions
 from vsda.storage import (
     exists,
     file_size,
@@ -103,6 +106,7 @@ def publish(plan: AcquirePlan, state: State) -> ShardIndex | None:
         write_atomic(layout.report, dump_rows(rows))
     if index.shards:
         write_atomic(layout.index, index.to_json())
+        write_card(layout.out)
     else:
         remove(layout.index)
     _delete_files(layout, keep=index.shards)  # what a killed --overwrite has left
@@ -135,7 +139,20 @@ def make_index(plan: AcquirePlan, state: State) -> ShardIndex:
             *((f"{num_left} videos were not asked for yet",) if num_left else ()),
             *((_lost_boxes_note(num_lost),) if num_lost else ()),
         ),
+        command=_command(plan),
+        versions=package_versions(),
     )
+
+
+def _command(plan: AcquirePlan) -> str:
+    settings = plan.settings
+    words = ["vsda", "fetch", DATASET, "--split", plan.layout.split]
+    words += ["--classes", ",".join(settings["classes"]), "--span", settings["span"]]
+    if settings["short_side_px"] is not None:
+        words += ["--short-side", str(settings["short_side_px"])]
+    if plan.limit is not None:
+        words += ["--limit", str(plan.limit)]
+    return shlex.join(words)
 
 
 def _lost_boxes_note(num_lost: int) -> str:

@@ -15,8 +15,13 @@ from vsda.cli.doctor import doctor
 from vsda.cli.fetch import fetch_app
 from vsda.cli.ledger import ledger_app
 from vsda.cli.prepare import prepare_app
+from vsda.cli.prepare_fbms import fbms
+from vsda.cli.prepare_voc import voc
 from vsda.cli.report import report
 from vsda.cli.shards import shards_app
+from vsda.cli.shards_export import export
+from vsda.cli.shards_repair import repair
+from vsda.cli.shards_rework import merge, resize, split
 from vsda.cli.synth import synth
 from vsda.cli.train import evaluate, recipes, train
 from vsda.errors import FULL_DISK, ExitCode, VsdaError
@@ -40,6 +45,10 @@ app = typer.Typer(
     help="Video segmentation, domain adaptation: fetch, make shards, train on images and videos, "
     "judge.",
 )
+prepare_app.command()(fbms)
+prepare_app.command()(voc)
+for change in (resize, merge, split, export, repair):
+    shards_app.command()(change)
 app.add_typer(fetch_app, name="fetch")
 app.add_typer(prepare_app, name="prepare")
 app.add_typer(shards_app, name="shards")

@@ -10,7 +10,13 @@ import numpy as np
 
 from vsda.errors import RunError
 from vsda.evaluation.metrics import Confusion, class_iou, confusion_matrix, mean_iou
-from vsda.evaluation.predict import Prediction, TrainedNetwork, open_run, predict_set
+from vsda.evaluation.predict import (
+    Prediction,
+    TrainedNetwork,
+    labelled_positions,
+    open_run,
+    predict_set,
+)
 from vsda.progress import progress
 from vsda.shards.index import ShardSet
 from vsda.shards.read import RandomAccessShards
@@ -62,7 +68,8 @@ def evaluate(run_dir: Path, shard_set: ShardSet, options: EvaluationOptions) -> 
     """Return the scores of a run on a set, and write them to `<run>/evaluation/<set>.json`.
 
     The network sees frames resized to the recipe's square; its logits are resized bilinearly to
-    each mask's own size, where every labelled pixel of the set counts once.
+    each mask's own size, where every labelled pixel of the set counts once. Samples without a mask
+    are passed over.
 
     Raises:
         RunError: The run has no checkpoint, or scores of another set of this name.
@@ -75,13 +82,14 @@ def evaluate(run_dir: Path, shard_set: ShardSet, options: EvaluationOptions) -> 
     name = shard_set.index.name
     identity = set_identity(shard_set)
     _refuse_other_scores(_path(run_dir, f"{name}.json"), identity)
-    wanted = _spread(len(shards), options.pictures)
+    positions = labelled_positions(shards)
+    wanted = _spread(len(positions), options.pictures)
     tally = Tally(trained.num_outputs)
     pictures: list[dict[str, str]] = []
-    predictions = predict_set(trained, shards, options.device)
-    for position, prediction in enumerate(progress(predictions, name, total=len(shards))):
+    predictions = predict_set(trained, shards, positions, options.device)
+    for number, prediction in enumerate(progress(predictions, name, total=len(positions))):
         tally.add(prediction)
-        if position in wanted:
+        if number in wanted:
             pictures.append(_keep_picture(run_dir, name, prediction, trained.classes))
     scores = {
         "run": run_dir.name,

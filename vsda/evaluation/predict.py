@@ -1,6 +1,6 @@
 """A run's network, and what it says about the frames of a set."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,14 +76,21 @@ def open_run(run_dir: Path, checkpoint: Path | None = None) -> TrainedNetwork:
     return TrainedNetwork(network=network.eval(), recipe=recipe, classes=classes, step=state.step)
 
 
+def labelled_positions(shards: RandomAccessShards) -> list[int]:
+    """Return the positions of the samples that have a mask."""
+    return [
+        position for position, entry in enumerate(shards.entries) if "seg.png" in entry.fields
+    ]
+
+
 def predict_set(
-    trained: TrainedNetwork, shards: RandomAccessShards, device: str
+    trained: TrainedNetwork, shards: RandomAccessShards, positions: Sequence[int], device: str
 ) -> Iterator[Prediction]:
-    """Yield the prediction of every sample in order."""
+    """Yield the prediction of the samples at `positions`, which have masks, in order."""
     network = trained.network.to(device)
-    for start in range(0, len(shards), _BATCH_SIZE):
-        stop = min(start + _BATCH_SIZE, len(shards))
-        frames = [_read_frame(trained, shards, position) for position in range(start, stop)]
+    for start in range(0, len(positions), _BATCH_SIZE):
+        batch = positions[start : start + _BATCH_SIZE]
+        frames = [_read_frame(trained, shards, position) for position in batch]
         images = torch.stack([frame.image for frame in frames]).to(device)
         with torch.inference_mode():
             logits = network(normalise(images))

@@ -20,6 +20,7 @@ from vsda.prepare.report import (
 from vsda.prepare.staging import SETTINGS_FILE, finished, open_staging
 from vsda.prepare.task import TaskResult, run_task
 from vsda.progress import progress
+from vsda.shards.card import write_card
 from vsda.shards.change import finish_change
 from vsda.storage import exclusive, exists, join, local_path, remove_tree, write_atomic
 
@@ -54,6 +55,7 @@ def _prepare_set(job: SetJob, options: PrepareOptions) -> PrepareReport:
         found = standing(job, options.overwrite)
         if found.index is not None:
             remove_tree(job.staging)
+            write_card(job.out)  # a run that was killed right after its index has none
             return report_of(found.index, index_file(job), found.failures, up_to_date=True)
         report = _make_set(job, options, check_lock)
     why_again = (f"{found.fault}; the set is made again",) if found.fault else ()

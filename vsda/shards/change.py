@@ -12,6 +12,7 @@ from collections.abc import Collection
 from typing import Any
 
 from vsda.errors import ShardError
+from vsda.shards.card import write_card
 from vsda.shards.cut import cut_sequences
 from vsda.shards.index import ShardIndex, ShardInfo, ShardSet
 from vsda.shards.names import INDEX_SUFFIX, file_name, part_pattern
@@ -138,6 +139,7 @@ def _take(folder: str, name: str, steps: list[list[str]]) -> None:
                 remove(target, missing_ok=True)
             else:
                 move(source, target)
+    write_card(folder)
     remove(join(folder, _old_index(name)), missing_ok=True)
     remove(_journal(folder, name), missing_ok=True)
     remove_tree(join(folder, _room(name)))

@@ -82,6 +82,7 @@ class ShardIndex:
         notes: What a user of the set should know.
         command: The command that makes the set, without places and workers.
         version: Version of vsda that made the set.
+        versions: Those of the packages that encoded it.
     """
 
     name: str
@@ -93,6 +94,7 @@ class ShardIndex:
     notes: tuple[str, ...] = ()
     command: str = ""
     version: str = __version__
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def num_samples(self) -> int:
@@ -242,6 +244,7 @@ def _document(index: ShardIndex) -> dict[str, Any]:
         "vsda": {
             "format": _FORMAT,
             "version": index.version,
+            "versions": dict(index.versions),
             "command": index.command,
             "dataset": index.dataset,
             "split": index.split,

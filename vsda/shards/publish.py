@@ -5,8 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+from vsda.shards.card import write_card
 from vsda.shards.index import ShardIndex, ShardInfo, index_path
 from vsda.shards.names import idx_place, part_pattern
+from vsda.shards.versions import package_versions
 from vsda.storage import (
     Place,
     copy,
@@ -67,10 +69,11 @@ def publish_set(
     _sync(out)
     shards = _give_names(out, index.name, staged)
     _delete_others(out, index.name, shards)
-    whole = replace(index, shards=tuple(shards))
+    whole = replace(index, shards=tuple(shards), versions=package_versions())
     for name, data in files.items():
         write_atomic(join(out, name), data)
     write_atomic(place, whole.to_json())
+    write_card(out)
     remove_tree(staging)
     return whole
 

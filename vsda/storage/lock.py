@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +13,16 @@ from vsda.errors import VsdaError
 from vsda.storage.lease import leased
 from vsda.storage.places import Place, local_path
 
+_POLL_S = 0.02
+
 
 @contextmanager
-def exclusive(place: Place) -> Iterator[Callable[[], None]]:
+def exclusive(place: Place, *, wait_s: float = 0.0) -> Iterator[Callable[[], None]]:
     """Hold the lock file `place`; a second writer gets an error instead of a race.
+
+    Args:
+        place: Path or URL.
+        wait_s: How long to wait for another process, on this machine only.
 
     Yields:
         A function that raises where the lock was lost, to call before a step that cannot be undone.
@@ -29,16 +36,16 @@ def exclusive(place: Place) -> Iterator[Callable[[], None]]:
         with leased(str(place)) as lease:
             yield lease.check
         return
-    with _locked(path):
+    with _locked(path, time.monotonic() + wait_s):
         yield _never_lost
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path, until: float) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = _lock(path)
+    file = _lock(path, until)
     while file is None:
-        file = _lock(path)
+        file = _lock(path, until)
     with file:
         try:
             yield
@@ -50,13 +57,19 @@ def _never_lost() -> None:
     """A lock of this machine is held until its process ends."""
 
 
-def _lock(path: Path) -> IO[str] | None:
-    """Return the locked file `path`, None where its holder removed it while it was opened."""
+def _lock(path: Path, until: float) -> IO[str] | None:
+    """Return the locked file `path`, None where it is worth another try.
+
+    That is where its holder removed it while it was opened, or it is not yet `until`.
+    """
     file = path.open("a")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
+        if time.monotonic() < until:
+            time.sleep(_POLL_S)
+            return None
         raise VsdaError(
             f"{path}: another process is writing here; wait for it, or choose another --out"
         ) from None
