@@ -19,8 +19,9 @@ Kind = Literal["JPEG", "PNG", "PPM"]
 MAX_PIXELS = 1 << 27
 """Cameras of 100 megapixels pass (11648x8736), frames of DAVIS have 8 at most.
 
-Decoding that many takes 0.5 GiB (Pillow keeps 4 bytes of a colour pixel), 1.3 GiB where the JPEG is
-progressive (libjpeg keeps 2 bytes of each coefficient).
+Decoding that many takes 0.5 GiB (Pillow keeps 4 bytes of a colour pixel), up to 1.3 GiB where the
+JPEG is progressive (libjpeg keeps 2 bytes of each coefficient); a mask takes 1.2 GiB, most of it
+where its values are counted.
 """
 MAX_PICTURE_BYTES = 1 << 28
 _MAX_SCANNED_PIXELS = 1 << 33
