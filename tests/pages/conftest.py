@@ -65,7 +65,7 @@ def everything(tmp_path_factory):
     shard_set = make_set(
         folder,
         [bear, hostile + cows],
-        settings={"remap": "coco", "classes": ["dog", HOSTILE]},
+        settings={"remap": "coco", "classes": ["dog", HOSTILE], "x" * 90: "y" * 200},
         outcomes={"ok": 10, "missing": 1},
         notes=(HOSTILE,),
     )

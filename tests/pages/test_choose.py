@@ -62,9 +62,10 @@ def test_a_rare_class_is_seen_and_the_number_stays(tmp_path):
 
 
 def test_a_rare_class_does_not_drive_out_the_only_frame_of_another(tmp_path):
-    shard_set = stills(tmp_path, [1, 18, 3, 1])
+    # evenly spread would be 5 and 16; car takes the place of 5, then nothing is left for dog
+    shard_set = stills(tmp_path, [1] * 10 + [3] + [1] * 10 + [18])
     keys = chosen(shard_set, num_samples=2)
-    assert len(keys) == 2
+    assert [int(key.split("/")[-1]) for key in keys] == [10, 16]
 
 
 def test_a_class_that_only_a_box_shows_is_seen(tmp_path):
