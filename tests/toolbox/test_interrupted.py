@@ -99,6 +99,23 @@ def test_a_killed_run_goes_on_from_its_finished_shards(source, tmp_path):
     assert len(list(staging.glob("*.result.json"))) > len(results)
 
 
+def test_what_a_killed_run_with_other_options_left_is_not_used(source, tmp_path):
+    die_at(12, lambda: resize(source, tmp_path / "out"))
+    other = Resize(short_side_px=32)
+    for name in ("out", "undisturbed"):
+        resize_sets([str(source)], tmp_path / name, other, workers=ONE)
+    assert snapshot(tmp_path / "out") == snapshot(tmp_path / "undisturbed")
+
+
+def test_to_overwrite_is_to_begin_anew(source, tmp_path):
+    resize(source, tmp_path / "undisturbed")
+    die_at(12, lambda: resize(source, tmp_path / "out"))
+    (tar,) = (tmp_path / "out/.davis-train.part").glob("*.tar")
+    tar.write_bytes(bytes(tar.stat().st_size))
+    resize(source, tmp_path / "out", overwrite=True)
+    assert snapshot(tmp_path / "out") == snapshot(tmp_path / "undisturbed")
+
+
 SCRIPT = """
 import sys
 sys.modules["torch"] = None  # the data part does without, and starts sooner

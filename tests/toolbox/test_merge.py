@@ -32,7 +32,7 @@ def parts(tmp_path):
         [[frame(0), frame(1)], [frame(0, "cows")]],
         outcomes={"ok": 3, "left-out": 2, "unreadable": 1},
         notes=("a note",),
-        settings={"remap": "coco", "classes": ["person", "dog"], "listing_sha256": "1"},
+        settings={"remap": "coco", "classes": ["person", "bird", "dog"], "listing_sha256": "1"},
     )
     (tmp_path / "a/davis-train.report.jsonl").write_bytes(b'{"key": "davis/bear/00002"}\n')
     second = make_set(tmp_path / "b", [[still(0), still(1)]], name="coco-val")

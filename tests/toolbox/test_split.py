@@ -244,11 +244,15 @@ def test_a_part_that_is_damaged_is_made_again_alone(tmp_path, twelve):
     assert snapshot(tmp_path / "out") == before
 
 
-def test_a_damaged_source_shows_no_part_at_all(tmp_path, twelve):
-    path = tmp_path / "in/davis-train-000003.tar"
+@pytest.mark.parametrize("suffix", ["tar", "idx"])
+def test_a_damaged_source_shows_no_part_at_all(tmp_path, twelve, suffix):
+    """Only the second part reads the damaged file."""
+    path = tmp_path / f"in/davis-train-000003.{suffix}"
     path.write_bytes(flipped(path.read_bytes(), 8 * 600))
-    with pytest.raises(ShardError, match=r"davis-train-000003.tar: its hash is not the one"):
-        split(tmp_path)
+    lines = (f"{name}\t{'val' if name in NAMES[9:] else 'train'}\n" for name in NAMES)
+    (tmp_path / "list").write_text("".join(lines))
+    with pytest.raises(ShardError, match=rf"davis-train-000003.{suffix}: its hash is not the one"):
+        split(tmp_path, Parts(list_file=tmp_path / "list"))
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         ".davis-train.part",
         ".davis-val.part",

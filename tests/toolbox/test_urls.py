@@ -13,6 +13,7 @@ from vsda.errors import ShardError, UsageError, VsdaError
 from vsda.shards.index import open_set, open_sets
 from vsda.shards.verify import verify
 from vsda.storage import exclusive, list_names, read_bytes, remove, write_atomic
+from vsda.toolbox import run as run_module
 from vsda.toolbox.merge import merge_sets
 from vsda.toolbox.resize import Resize, resize_sets
 from vsda.toolbox.split import Parts, split_set
@@ -120,6 +121,19 @@ def test_a_second_writer_is_told(source, s3):
         pytest.raises(VsdaError, match=r"davis-train\.lock: another process is writing here"),
     ):
         resize(source, f"{s3}/out")
+
+
+def test_a_run_that_lost_its_lease_publishes_nothing(source, s3, monkeypatch):
+    real_finished = run_module.finished
+
+    def finished(task):
+        write_atomic(f"{s3}/.more.lock", b"{}")
+        return real_finished(task)
+
+    monkeypatch.setattr(run_module, "finished", finished)
+    with pytest.raises(VsdaError, match="somebody has taken over"):
+        resize(source / "more", s3)
+    assert list_names(s3) == [".more.lock", ".more.part"]
 
 
 def test_a_bucket_that_is_missing_is_told(source):

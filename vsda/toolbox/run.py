@@ -12,6 +12,7 @@ from vsda.prepare.job import staging_folder
 from vsda.prepare.report import count_failed
 from vsda.prepare.staging import SETTINGS_FILE, open_staging
 from vsda.progress import progress
+from vsda.shards.card import write_card
 from vsda.shards.change import finish_change
 from vsda.shards.index import ShardIndex, ShardSet, index_path
 from vsda.shards.publish import StagedShard, publish_set
@@ -162,6 +163,7 @@ def _begin(new: NewSet, locks: ExitStack, *, overwrite: bool) -> _Making:
         fault = find_fault(found, new.out)
         if fault is None:
             remove_tree(new.staging)
+            write_card(new.out)  # a run that was killed right after its index has none
             return _Making(new, check_lock, found, None)
     if overwrite:
         remove_tree(new.staging)
