@@ -69,13 +69,13 @@ def data_url(kind: str, data: bytes) -> str:
 def class_colours() -> tuple[Colour, ...]:
     """Return a colour of its own for each mask value; that of `class_colour` for COCO's classes."""
     known = class_names()
-    return _distinct([class_colour(v) if v in known else _turned(v) for v in range(NUM_VALUES)])
+    return tuple(class_colour(v) if v in known else _turned(v) for v in range(NUM_VALUES))
 
 
 @cache
 def object_colours() -> tuple[Colour, ...]:
     """Return a colour of its own for each object id, neighbours far apart."""
-    return _distinct([_turned(value) for value in range(NUM_VALUES)])
+    return tuple(_turned(value) for value in range(NUM_VALUES))
 
 
 def css(colour: Colour) -> str:
@@ -111,16 +111,3 @@ def _turned(number: int) -> Colour:
     hue, light = number * _GOLDEN_TURN % 1, (0.5, 0.62, 0.42)[number % 3]
     red, green, blue = colorsys.hls_to_rgb(hue, light, 0.85)
     return round(255 * red), round(255 * green), round(255 * blue)
-
-
-def _distinct(colours: list[Colour]) -> tuple[Colour, ...]:
-    """Return the colours with those that occur twice moved by as little as makes them differ."""
-    used: set[Colour] = set()
-    for position, colour in enumerate(colours):
-        red, green, blue = colour
-        step = 0
-        while (changed := (red, green, (blue + step) % 256)) in used:
-            step += 1
-        used.add(changed)
-        colours[position] = changed
-    return tuple(colours)
