@@ -1,6 +1,5 @@
 """The samples of one video: what a player shows 30 times a second, with the boxes of the rows."""
 
-import io
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,15 +8,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from vsda.acquire.options import Content
 from vsda.datasets.youtube_bb import DATASET, BoxRow, Span, Video, sequence_name
 from vsda.errors import ItemError, Outcome
 from vsda.sample import FrameFacts, Sample, legal_key
-from vsda.video.backends import read_frames
 from vsda.video.probe import VideoFacts
-from vsda.video.timeline import frames_at_ticks, tick_ms, tick_of_label, ticks_between
+from vsda.video.shown import Encoding, OpenedVideo, frames_at, shown_ticks
+from vsda.video.timeline import tick_of_label, ticks_between
 
 END_TOLERANCE_MS = 1000.0
 """How much earlier than its last row a video may end; rows are a second apart."""
@@ -71,42 +69,33 @@ def clip_samples(clip: Clip) -> Iterator[Sample]:
         yield from _sequence_samples(clip, name, span, boxes)
 
 
-def shown_ticks(facts: VideoFacts, span: Span) -> tuple[range, NDArray[np.int64]]:
+def span_ticks(facts: VideoFacts, span: Span) -> tuple[range, NDArray[np.int64]]:
     """Return the ticks of a span at which a player shows a frame, and the index of that frame.
 
-    Ticks before the first frame and after the end of the last one have none. Where the span starts
-    or ends between two ticks, the tick that shows the same frame belongs to it.
+    Where the span starts or ends between two ticks, the tick that shows the same frame belongs to
+    it.
     """
     ticks = ticks_between(span.start_ms, span.end_ms)
     first, last = (
         tick_of_label(facts.pts, facts.time_base, time_ms)
         for time_ms in (span.start_ms, span.end_ms)
     )
-    ticks = range(min(ticks.start, first), max(ticks.stop, last + 1))
-    while ticks and tick_ms(ticks[-1]) >= facts.duration_ms:
-        ticks = ticks[:-1]
-    frames = frames_at_ticks(facts.pts, facts.time_base, ticks)
-    num_before = int((frames < 0).sum())
-    return ticks[num_before:], frames[num_before:]
+    return shown_ticks(facts, range(min(ticks.start, first), max(ticks.stop, last + 1)))
 
 
 def _sequence_samples(clip: Clip, name: str, span: Span, boxes: Boxes) -> Iterator[Sample]:
-    ticks, frames = shown_ticks(clip.facts, span)
+    ticks, frames = span_ticks(clip.facts, span)
     if not ticks:
         return
-    before = frames_at_ticks(
-        clip.facts.pts, clip.facts.time_base, range(ticks.start - 1, ticks.start)
+    video = OpenedVideo(path=clip.path, facts=clip.facts, backend=clip.backend)
+    encoding = Encoding(
+        short_side_px=clip.content.short_side_px, jpeg_quality=clip.content.jpeg_quality
     )
-    pictures = read_frames(clip.path, clip.facts, np.unique(frames).tolist(), clip.backend)
-    shown, jpg, size = int(before[0]), b"", (0, 0)
-    for frame_index, (tick, wanted) in enumerate(zip(ticks, frames.tolist(), strict=True)):
-        held = wanted == shown
-        if not held or not jpg:
-            shown, picture = next(pictures)
-            jpg, size = encode_frame(picture, clip.content)
+    shown = zip(ticks, frames_at(video, ticks, frames, encoding), strict=True)
+    for frame_index, (tick, frame) in enumerate(shown):
         yield Sample(
             key=legal_key(DATASET, name, f"{tick:07d}"),
-            jpg=jpg,
+            jpg=frame.jpg,
             seg=None,
             inst=None,
             facts=FrameFacts(
@@ -115,36 +104,23 @@ def _sequence_samples(clip: Clip, name: str, span: Span, boxes: Boxes) -> Iterat
                 sequence=name,
                 frame=f"{tick:07d}",
                 frame_index=frame_index,
-                width_px=size[0],
-                height_px=size[1],
+                width_px=frame.size_px[0],
+                height_px=frame.size_px[1],
                 labelled=False,
-                timestamp_ms=tick_ms(tick),
-                source_pts=int(clip.facts.pts[wanted]),
-                source_ms=float(clip.facts.pts[wanted] * clip.facts.time_base * 1000),
+                timestamp_ms=frame.timestamp_ms,
+                source_pts=frame.source_pts,
+                source_ms=frame.source_ms,
                 tick=tick,
-                held=held,
+                held=frame.held,
                 boxes=tuple(boxes.get(tick, ())),
             ),
         )
 
 
-def encode_frame(picture: NDArray[np.uint8], content: Content) -> tuple[bytes, tuple[int, int]]:
-    """Return a picture (H, W, 3) as JPEG, made smaller if it must be, and its (width, height)."""
-    image = Image.fromarray(picture)
-    short_px = min(image.size)
-    if content.short_side_px is not None and short_px > content.short_side_px:
-        scale = content.short_side_px / short_px
-        size = (round(image.width * scale), round(image.height * scale))
-        image = image.resize(size, Image.Resampling.BICUBIC)
-    data = io.BytesIO()
-    image.save(data, format="JPEG", quality=content.jpeg_quality)
-    return data.getvalue(), image.size
-
-
 def count_boxes_without_frame(clip: Clip) -> int:
     """Return how many rows belong to times at which the video shows no frame."""
     spans = wanted_spans(clip.video, clip.facts, clip.content.span)
-    shown = {tick for span in spans for tick in shown_ticks(clip.facts, span)[0]}
+    shown = {tick for span in spans for tick in span_ticks(clip.facts, span)[0]}
     boxes = _boxes_by_tick(clip)
     return sum(len(rows) for tick, rows in boxes.items() if tick not in shown)
 

@@ -1,7 +1,7 @@
 """Which frame a player shows at which moment: exact arithmetic on integers, no floats.
 
-The clock has 30 ticks a second and starts with the player's timeline. A video's average frame rate
-is never used, since it says nothing about a single frame.
+The clock has 30 ticks a second, or as many as the caller says, and starts with the player's
+timeline. A video's average frame rate is never used, since it says nothing about a single frame.
 """
 
 from bisect import bisect_right
@@ -12,27 +12,34 @@ from numpy.typing import NDArray
 
 TICKS_PER_S = 30
 
+Rate = int | Fraction
+"""Ticks per second."""
+
 Pts = NDArray[np.int64]
 """(N,) int64, ascending presentation times in units of a time base."""
 
 
-def tick_ms(tick: int) -> float:
-    """Return when a tick is, in milliseconds."""
-    return tick * 1000 / TICKS_PER_S
+def tick_ms(tick: int, rate: Rate = TICKS_PER_S) -> float:
+    """Return when a tick is, in milliseconds; the nearest number to the exact time."""
+    return float(tick * 1000 / Fraction(rate))
 
 
-def ticks_between(start_ms: int, end_ms: int) -> range:
+def ticks_between(start_ms: int, end_ms: int, rate: Rate = TICKS_PER_S) -> range:
     """Return all ticks from `start_ms` to `end_ms`, both included."""
-    first = -(-start_ms * TICKS_PER_S // 1000)
-    return range(first, end_ms * TICKS_PER_S // 1000 + 1)
+    first = -(-start_ms * rate // 1000)
+    return range(first, end_ms * rate // 1000 + 1)
 
 
-def frames_at_ticks(pts: Pts, time_base: Fraction, ticks: range) -> NDArray[np.int64]:
+def frames_at_ticks(
+    pts: Pts, time_base: Fraction, ticks: range, rate: Rate = TICKS_PER_S
+) -> NDArray[np.int64]:
     """Return the index into `pts` of the frame that a player shows at each tick.
 
-    That is the last frame with `pts * time_base <= tick / 30`; -1 before the first one.
+    That is the last frame with `pts * time_base <= tick / rate`; -1 before the first one.
     """
-    latest = [_latest_pts(Fraction(tick, TICKS_PER_S), time_base) for tick in ticks]
+    tick_units = 1 / (rate * time_base)  # of the time base, in a tick
+    above, below = tick_units.as_integer_ratio()
+    latest = [tick * above // below for tick in ticks]
     return np.asarray(np.searchsorted(pts, _as_int64(latest), side="right") - 1, dtype=np.int64)
 
 
