@@ -211,3 +211,21 @@ def test_what_a_killed_run_had_on_its_way_is_found_by_its_hash(davis, tmp_path, 
 def test_a_copy_is_named_by_its_folder_its_set_or_its_index(davis, copy):
     for place in (copy, f"{copy}/", f"{copy}/davis-train", f"{copy}/davis-train.index.json"):
         assert copy_folder(str(place)) == str(copy)
+
+
+def test_what_was_made_again_counts_only_with_the_right_hash(davis, tmp_path, copy):
+    damage(tmp_path / TARS[1])
+    (tmp_path / IDXS[1]).unlink()
+    before = (tmp_path / TARS[1]).read_bytes()
+
+    def make_other(bad, room, only_say):
+        Path(room).mkdir(parents=True)
+        shutil.copy(copy / TARS[0], f"{room}/task-000001.tar")
+        shutil.copy(copy / IDXS[1], f"{room}/task-000001.idx")
+        return {TARS[1]: f"{room}/task-000001.tar"}
+
+    done = repair_set(davis, Sources(copy=None, rebuild=make_other))
+    assert done.fixes == (Fix(IDXS[1], "made again from the originals"),)
+    (problem,) = done.problems
+    assert problem.message.endswith("task-000001.tar is not what the index lists")
+    assert (tmp_path / TARS[1]).read_bytes() == before
