@@ -100,8 +100,8 @@ def coco(
         str | None,
         typer.Option(
             help="Parts by comma: images, train or val (the images of one split), annotations, "
-            "stuffthingmaps.",
-            show_default="all",
+            "stuffthingmaps, panoptic.",
+            show_default="all but panoptic",
         ),
     ] = None,
     mirror: Mirror = None,

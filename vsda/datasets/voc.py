@@ -30,6 +30,7 @@ from vsda.datasets.voc_layout import (
     IMAGES,
     MASKS,
     OBJECTS,
+    UNLABELLED,
     VocFiles,
     find_images,
     find_labelled,
@@ -40,7 +41,6 @@ from vsda.manifests import voc_values
 from vsda.sample import FrameFacts, Mask, Sample, legal_key
 
 NAME = "voc"
-UNLABELLED = "unlabelled"
 _SEGMENTATION_LIST = "trainval"
 
 

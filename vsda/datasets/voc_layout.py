@@ -11,6 +11,8 @@ from vsda.errors import DatasetError
 IMAGES = "JPEGImages"
 MASKS = "SegmentationClass"
 OBJECTS = "SegmentationObject"
+UNLABELLED = "unlabelled"
+"""The split of all images, without their masks."""
 _INSIDE = ("", "VOC2012", "VOCdevkit/VOC2012")
 _ARCHIVE = "VOCtrainval_11-May-2012.tar"
 
@@ -83,7 +85,7 @@ def _find_root(root: Path) -> Path:
 def _require_folder(root: Path, folder: str) -> None:
     if not is_folder(root / folder):
         raise DatasetError(
-            f"{root / folder}: no such folder; {_how_to_get(root)}, or use --split unlabelled"
+            f"{root / folder}: no such folder; {_how_to_get(root)}, or use --split {UNLABELLED}"
         )
 
 
@@ -92,10 +94,13 @@ def _read_list(root: Path, name: str) -> tuple[str, ...]:
     if not path.exists():
         raise DatasetError(
             f"{path}: no such list, so nothing says which images are meant; {_how_to_get(root)}, "
-            "or give another --split"
+            f"or use --split {UNLABELLED} for all images"
         )
     return tuple(read_names(path, "image"))
 
 
 def _how_to_get(root: Path) -> str:
-    return how_to_get("voc", root, _ARCHIVE)
+    """Return the command that brings VOC, into the folder that its own folders belong in."""
+    home = root.parent if root.name == "VOC2012" else root
+    home = home.parent if home.name == "VOCdevkit" else home
+    return how_to_get("voc", home, _ARCHIVE)
