@@ -30,10 +30,12 @@ class FrameFacts:
     `sequence` is None for a still image. `labelled` says whether the frame has a mask. `classes`
     are the COCO ids present in `seg.png`, without background and void.
 
-    Where the dataset has a clock, the frame is what a player shows at tick `tick` of 30 per second,
-    `timestamp_ms` after the start of the player's timeline. `source_pts` and `source_ms` are when
-    the video itself starts to show it, in units of its time base and in milliseconds; `held` says
-    that the tick before shows the same frame of the video. All five are None without a clock.
+    Where the dataset has a clock, the frame is what a player shows at tick `tick`, `timestamp_ms`
+    after the start of the player's timeline; there are 30 ticks per second, or as many as the
+    setting `fps` of the set says, and with `native` none, but every frame of the video at its own
+    time. `source_pts` and `source_ms` are when the video itself starts to show it, in units of its
+    time base and in milliseconds; `held` says that the tick before shows the same frame of the
+    video. All five are None without a clock.
 
     `boxes` are dicts: `class` (COCO id), `object_id`, `presence` (`present`, `absent` or
     `uncertain`), `timestamp_ms` of the label, and, where present, `xmin`, `xmax`, `ymin`, `ymax`

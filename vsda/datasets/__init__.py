@@ -1,6 +1,6 @@
 """The datasets that `vsda prepare` knows: one file each, listed here."""
 
-from vsda.datasets import coco, davis, fbms, voc
+from vsda.datasets import coco, davis, fbms, folder, voc
 from vsda.datasets.listing import Dataset
 from vsda.errors import UnknownNameError
 
@@ -8,6 +8,7 @@ DATASETS: dict[str, Dataset] = {
     "coco": coco.DATASET,
     "davis": davis.DATASET,
     "fbms": fbms.DATASET,
+    "folder": folder.DATASET,
     "voc": voc.DATASET,
 }
 

@@ -183,6 +183,7 @@ class Dataset:
         read: (source, unit, item) -> the samples of an item: one for a frame, none if it holds no
             chosen class, many for a video; raises ItemError if the item is broken.
         classes_of: (source, unit, item) -> the chosen classes in the item's mask; raises ItemError.
+            A still image without any is left out, a frame of a sequence is not.
             None where the table of a unit tells its classes without a look at the masks.
         options: Frozen dataclass of what only this dataset can be asked; all of it has defaults.
         other_splits: Splits that are written only when they are named; `ANY_SPLIT` for any name.

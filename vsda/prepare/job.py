@@ -104,5 +104,5 @@ def _command(dataset: Dataset, request: Request, options: PrepareOptions) -> str
     words = ["vsda", "prepare", dataset.name]
     for name, value in shown.items():
         text = value.name if isinstance(value, Path) else str(value)
-        words += [f"--{name.replace('_', '-')}", text]
+        words += [f"--{name.replace('_', '-')}", *([] if value is True else [text])]
     return shlex.join(words)

@@ -123,7 +123,8 @@ def _classes(task: ShardTask, unit: Unit, tally: Tally) -> list[tuple[int, ...]]
         except ItemError as error:
             tally.fail(item, error)
             continue
-        tally.outcomes[Outcome.OK if classes else Outcome.LEFT_OUT] += 1
+        is_left_out = not classes and unit.sequence is None  # sequences are kept whole
+        tally.outcomes[Outcome.LEFT_OUT if is_left_out else Outcome.OK] += 1
         found.append(classes)
     return found
 
