@@ -15,7 +15,8 @@ from tests.toolbox.scenes import ONE, make_scenes, scene
 from vsda.shards.index import open_sets
 from vsda.shards.verify import verify
 from vsda.toolbox.merge import merge_sets
-from vsda.toolbox.resize import Resize, resize_sets
+from vsda.toolbox.resize import resize_sets
+from vsda.toolbox.smaller import Resize
 from vsda.toolbox.split import Parts, split_set
 
 ROOT = Path(__file__).parents[2]
@@ -120,7 +121,8 @@ SCRIPT = """
 import sys
 sys.modules["torch"] = None  # the data part does without, and starts sooner
 from vsda.engine.run import Workers
-from vsda.toolbox.resize import Resize, resize_sets
+from vsda.toolbox.resize import resize_sets
+from vsda.toolbox.smaller import Resize
 if __name__ == "__main__":
     two = Workers(num_workers=2)
     resize_sets([sys.argv[1]], sys.argv[2], Resize(short_side_px=32), workers=two)

@@ -18,7 +18,8 @@ from vsda.shards.index import open_set
 from vsda.shards.read import iterate_samples
 from vsda.shards.verify import verify
 from vsda.storage import exclusive, sha256_file
-from vsda.toolbox.resize import Resize, resize_mask, resize_sample, resize_sets
+from vsda.toolbox.resize import resize_sets
+from vsda.toolbox.smaller import Resize, resize_mask, resize_sample
 
 TO_16 = Resize(short_side_px=16)
 

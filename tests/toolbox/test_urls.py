@@ -15,7 +15,8 @@ from vsda.shards.verify import verify
 from vsda.storage import exclusive, list_names, read_bytes, remove, write_atomic
 from vsda.toolbox import run as run_module
 from vsda.toolbox.merge import merge_sets
-from vsda.toolbox.resize import Resize, resize_sets
+from vsda.toolbox.resize import resize_sets
+from vsda.toolbox.smaller import Resize
 from vsda.toolbox.split import Parts, split_set
 
 SMALL = Resize(short_side_px=16)

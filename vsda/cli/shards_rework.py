@@ -92,7 +92,8 @@ def resize(
 
     Example: vsda shards resize data/shards/davis-train --short-side 256 --out data/small
     """
-    from vsda.toolbox.resize import Resize, resize_sets
+    from vsda.toolbox.resize import resize_sets
+    from vsda.toolbox.smaller import Resize
 
     work = Resize(short_side_px=short_side, size_px=_size(size), quality=quality)
     made = resize_sets(

@@ -1,6 +1,7 @@
 """Sets made from sets, and files made from sets.
 
 resize  the same frames, smaller
+smaller one of these frames, and one shard of them
 merge   several sets as one
 split   one set as several
 take    the samples of a shard that belong to one part
