@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.fake_worlds import SIZE_PX, jpeg, write
+from vsda.manifests import fbms_sequences
 
 FOLDERS = {"train": "Trainingset", "test": "Testset"}
 PPM_CODES = (0xFFFFFF, 0xFF0000, 0x00FF00, 0x0000FF)
@@ -121,6 +122,24 @@ def small_fbms(root: Path) -> FbmsTree:
     tree.add("train", "cats04", kind="ppm", labelled=(0, 1, 2, 3), first=17)
     tree.add("train", "bear01").add("train", "marple1").add("train", "rabbits01")
     tree.add("test", "cars1", num_regions=3).add("test", "tennis", first=454)
+    return tree
+
+
+def full_fbms(root: Path) -> FbmsTree:
+    """Make an FBMS of all sequences of the manifest with 353 and 367 labelled frames."""
+    tree = FbmsTree(root)
+    for split, total in (("train", 353), ("test", 367)):
+        names = [row.name for row in fbms_sequences() if row.split == split]
+        for place, name in enumerate(names):
+            num_labelled = total // len(names) + (place < total % len(names))
+            kind = "pgm" if name[-1].isdigit() and "0" not in name else "ppm"
+            tree.add(
+                split,
+                name,
+                kind="pgm" if name == "tennis" else kind,
+                num_frames=num_labelled,
+                labelled=range(num_labelled),
+            )
     return tree
 
 

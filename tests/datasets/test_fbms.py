@@ -5,7 +5,16 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from tests.fake_fbms import FbmsTree, class_map, definition, pgm, ppm, regions, small_fbms
+from tests.fake_fbms import (
+    FbmsTree,
+    class_map,
+    definition,
+    full_fbms,
+    pgm,
+    ppm,
+    regions,
+    small_fbms,
+)
 from tests.fake_worlds import jpeg, snapshot, write
 from vsda.datasets import fbms
 from vsda.datasets.labels import label_rules
@@ -473,6 +482,18 @@ def test_a_plan_says_what_would_be_written(tree, tmp_path):
     train, _ = plan("fbms", options(tree, tmp_path / "out"))
     assert (train.num_samples, train.class_frames) == (6, {"car": 2, "cat": 4})
     assert not (tmp_path / "out").exists()
+
+
+def test_of_the_whole_dataset_28_sequences_have_a_shared_class_and_nothing_is_missed(tmp_path):
+    tree = full_fbms(tmp_path)
+    train, test = listing_of(tree), listing_of(tree, "test")
+    assert [len(listing.units) for listing in (train, test)] == [15, 13]
+    assert not train.failures + test.failures
+    for listing, total in ((train, 353), (test, 367)):
+        assert sum(len(unit.items) for unit in listing.units) + listing.num_left_out == total
+        assert not has_note(listing, "are here")
+    assert has_note(train, "than --certainty name: 7 sequences: marple1, marple10")
+    assert has_note(test, "than --certainty name: 8 sequences: farm01, marple12")
 
 
 def test_the_real_cars1_has_two_cars_that_were_looked_at(real_samples):

@@ -2,6 +2,8 @@ import time
 from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.fake_fbms import definition
 from tests.fake_worlds import write
@@ -184,6 +186,15 @@ def test_what_occurs_twice_is_told(offset, value):
     assert refusal(changed(SECOND_LINE + offset, value)) == (
         f"cars1Def.dat:30: {shown} occurs in an earlier labelled frame"
     )
+
+
+@given(
+    st.text(alphabet="0123456789-:.\n\r \x00Fframenumber²\u2028", max_size=20), st.integers(0, 600)
+)
+def test_no_change_of_the_text_is_a_crash(text, place):
+    for changed_text in (TEXT[:place] + text + TEXT[place:], TEXT[:place] + text):
+        with suppress(ItemError):
+            parse_definition(changed_text, "Def.dat")
 
 
 def test_bytes_that_are_no_text_are_told_with_their_line(tmp_path):
