@@ -63,5 +63,5 @@ def published(folder):
     return {
         name: path.read_bytes()
         for name, path in files.items()
-        if path.suffix in {".tar", ".idx"} or name.endswith(".index.json")
+        if path.suffix in {".tar", ".idx", ".md"} or name.endswith(".index.json")
     }
