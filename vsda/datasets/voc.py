@@ -176,7 +176,7 @@ def _image_item(files: VocFiles, stem: str) -> Item:
 
 
 def _labelled_item(files: VocFiles, stem: str) -> Item:
-    """Return an image with its mask; `annotation` is the path and size of the mask of objects."""
+    """Return an image with its mask; `annotation` is the folder and size of that of objects."""
     image, mask, objects = files.images[stem], files.masks[stem], files.objects.get(stem)
     found = (image, mask) if objects is None else (image, mask, objects)
     return Item(
