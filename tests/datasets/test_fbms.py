@@ -425,6 +425,23 @@ def test_a_broken_def_dat_fails_its_sequence_and_no_other(tree):
         )
 
 
+@pytest.mark.parametrize("lost", ["*.dat", "*.pgm"])
+def test_half_a_ground_truth_is_a_failure_also_of_all_frames(tree, lost):
+    write(tree.definition("train", "cars2"), b"nothing of the kind")
+    for path in tree.truth("train", "cars2", "").glob(lost):
+        path.unlink()
+    listing = listing_of(tree, frames="all")
+    assert names(listing) == ["cats04"]
+    assert [(row.key, row.num_items) for row in listing.failures] == [("fbms/cars2", 4)]
+
+
+def test_a_def_dat_that_was_touched_makes_its_frames_new(tree):
+    path = tree.definition("train", "cars2")
+    path.write_bytes(path.read_bytes())
+    cars = listing_of(tree).units[0]
+    assert {item.changed_ns for item in cars.items} == {path.stat().st_ctime_ns}
+
+
 def test_the_only_def_dat_is_taken_whatever_it_is_called(tree):
     path = tree.definition("train", "cars2")
     path.rename(path.with_name("Cars2Def.dat"))
