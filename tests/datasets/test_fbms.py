@@ -99,6 +99,7 @@ def test_certainty_seen_takes_only_what_somebody_looked_at(tree):
 
 def test_a_row_of_the_sequences_name_over_several_regions_is_told(tree):
     assert has_note(listing_of(tree), "by the name of the sequence alone: cars2 (2 regions)")
+    assert not has_note(listing_of(tree), "cats04 (1 regions)")
     assert not has_note(listing_of(tree, "test"), "by the name of the sequence alone")
 
 

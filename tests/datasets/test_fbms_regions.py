@@ -42,6 +42,7 @@ def test_every_region_of_every_sequence_comes_with_its_row(tree):
         ("rabbits01", 1, 1, "rabbit", "-", "name"),
     ]
     assert {row.split for row in rows} == {"train"}
+    assert rows[0].frame == "bear01_01"  # both of its labelled frames show as much of it
 
 
 def test_a_region_is_shown_in_the_first_frame_in_which_it_is_largest(tree):
