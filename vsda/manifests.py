@@ -266,10 +266,12 @@ def coco_counts() -> tuple[CocoCount, ...]:
         manifest_path("coco", "counts"),
         ("video", "figure", "reading", "splits", "classes", "num_images"),
         lambda cells: CocoCount(
-            *cells[:3],
-            tuple(cells[3].split(",")),
-            tuple(_class_name(name) for name in cells[4].split(",")),
-            int(cells[5]),
+            video=cells[0],
+            figure=cells[1],
+            reading=cells[2],
+            splits=tuple(cells[3].split(",")),
+            class_names=tuple(_class_name(name) for name in cells[4].split(",")),
+            num_images=int(cells[5]),
         ),
     )
     return _unique(rows, "coco/counts.tsv", lambda row: (row.video, row.figure, row.reading))

@@ -16,7 +16,7 @@ def request(root, split="train", remap="coco", classes=None, outside="background
 def read(root, stem, split="train", **more):
     listing = coco.list_split(request(root, split, **more))
     unit = next(unit for unit in listing.units if unit.items[0].frame == stem)
-    source = Source(dataset="coco", split=split, root=listing.root)
+    source = Source(dataset="coco", split=split, root=listing.root, options=coco.CocoOptions())
     return next(iter(coco.read(source, unit, unit.items[0])), None)
 
 
@@ -118,7 +118,7 @@ def test_the_jpeg_of_an_image_that_is_left_out_is_not_looked_at(root):
 
 def test_classes_of_an_item_come_from_its_map(root):
     listing = coco.list_split(request(root))
-    source = Source(dataset="coco", split="train", root=root)
+    source = Source(dataset="coco", split="train", root=root, options=coco.CocoOptions())
     found = [coco.classes_of(source, unit, unit.items[0]) for unit in listing.units]
     assert found == [(1, 18), (), ()]
 

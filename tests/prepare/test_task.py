@@ -39,7 +39,9 @@ def tasks_of(dataset, root, folder, **rules):
     rules = label_rules(**{"remap": "coco", "classes": None, "outside": "background"} | rules)
     request = Request(root=root, split="train", rules=rules, options=dataset.DATASET.options())
     listing = dataset.list_split(request)
-    source = Source(dataset=listing.dataset, split=listing.split, root=listing.root)
+    source = Source(
+        dataset=listing.dataset, split=listing.split, root=listing.root, options=request.options
+    )
     folder.mkdir()
     return assign(listing, listing.dataset, source, str(folder), 10**9)
 

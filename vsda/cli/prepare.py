@@ -89,8 +89,10 @@ def coco(
     labels: Annotated[
         str | None,
         typer.Option(
-            help="Where masks come from: stuffthingmaps (COCO-Stuff, in ROOT/stuffthingmaps). "
-            "Images without a map are not written.",
+            help="Where masks come from: stuffthingmaps (COCO-Stuff, in ROOT/stuffthingmaps); "
+            "instances (ROOT/annotations/instances_SPLIT2017.json) or panoptic "
+            "(ROOT/annotations/panoptic_SPLIT2017.json and its folder of PNGs), which number the "
+            "objects too. Images that the source does not label are not written.",
             show_default="stuffthingmaps",
         ),
     ] = None,
