@@ -370,7 +370,9 @@ def fbms_oddities() -> tuple[FbmsOddity, ...]:
     rows = read_table(
         manifest_path("fbms", "oddities"),
         ("split", "sequence", "file", "oddity"),
-        lambda cells: FbmsOddity(*cells[:3], _one_of(cells[3], (UNLISTED_IS_IGNORE,))),
+        lambda cells: FbmsOddity(
+            cells[0], cells[1], cells[2], _one_of(cells[3], (UNLISTED_IS_IGNORE,))
+        ),
     )
     return _unique(rows, "fbms/oddities.tsv", lambda row: (row.split, row.sequence, row.file))
 
