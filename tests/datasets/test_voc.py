@@ -152,6 +152,7 @@ def test_a_list_is_held_against_the_files(tree):
     tree.list("train", ["2007_000001", "2007_000002", "2007_000003", "2007_000009"])
     listing = voc.list_split(request(tree.root))
     assert stems(listing) == ["2007_000003"]
+    assert listing.notes == ()  # the mask without an image has failed by name already
     images, masks = "JPEGImages", "SegmentationClass"
     assert rows(listing) == [
         (
