@@ -39,6 +39,30 @@ def test_ticks_between_start_after_a_start_between_two_ticks():
     assert ticks_between(1001, 1099) == range(31, 33)
 
 
+def test_another_rate_has_other_ticks():
+    assert [tick_ms(tick, 10) for tick in (0, 3, 10)] == [0, 300, 1000]
+    assert tick_ms(30_000, Fraction(30_000, 1001)) == 1_001_000
+    assert ticks_between(0, 1001, Fraction(30_000, 1001)) == range(31)
+    assert ticks_between(0, 1000, Fraction(30_000, 1001)) == range(30)
+    assert ticks_between(1000, 3000, Fraction(1, 2)) == range(1, 2)
+
+
+def test_25_fps_looked_at_10_times_a_second_gives_every_second_or_third_frame():
+    shown = frames_at_ticks(as_pts(range(25)), Fraction(1, 25), range(10), 10)
+    assert shown.tolist() == [0, 2, 5, 7, 10, 12, 15, 17, 20, 22]
+
+
+@given(
+    tables,
+    st.sampled_from(TIME_BASES),
+    st.fractions(min_value=Fraction(1, 100), max_value=1000, max_denominator=1001),
+)
+def test_frames_at_ticks_of_any_rate_equal_slow_exact_arithmetic(times, time_base, rate):
+    shown = frames_at_ticks(as_pts(times), time_base, range(-5, 15), rate)
+    exact = seconds(times, time_base)
+    assert shown.tolist() == [shown_at(exact, tick / rate) for tick in range(-5, 15)]
+
+
 def test_a_moment_between_two_ticks_has_none():
     assert len(ticks_between(1001, 1033)) == 0
 

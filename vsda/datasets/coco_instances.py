@@ -6,6 +6,7 @@ always in front of a crowd.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -33,11 +34,22 @@ _ARCHIVE = "annotations_trainval2017.zip"
 
 def list_instances(request: Request) -> Listing:
     """Return the images of a split with their objects; see `list_annotated`."""
-    folder, file = image_folder(request.split), annotation_file(INSTANCES.name, request.split)
-    check_folder(request, folder, f"{folder}.zip", request.split)
-    if not (request.root / file).exists():
-        raise missing(request, file, "file", _ARCHIVE, ANNOTATIONS)
+    folder = image_folder(request.split)
+    check_folder(request.root, folder, f"{folder}.zip", request.split)
+    instances_path(request.root, request.split)
     return list_annotated(request, INSTANCES, None)
+
+
+def instances_path(root: Path, split: str) -> Path:
+    """Return the annotation file of a split.
+
+    Raises:
+        DatasetError: It is not there.
+    """
+    file = annotation_file(INSTANCES.name, split)
+    if not (root / file).exists():
+        raise missing(root, file, "file", _ARCHIVE, ANNOTATIONS)
+    return root / file
 
 
 def instance_labels(source: Source, unit: Unit, item: Item) -> Labels:

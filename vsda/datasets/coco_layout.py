@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-from vsda.datasets.listing import Request, how_to_get, is_folder
+from vsda.datasets.listing import how_to_get, is_folder
 from vsda.errors import DatasetError
 from vsda.sample import Mask
 
@@ -45,18 +46,16 @@ def annotation_file(kind: str, split: str) -> str:
     return f"{ANNOTATIONS}/{kind}_{split}2017.json"
 
 
-def check_folder(request: Request, name: str, archive: str, part: str) -> None:
+def check_folder(root: Path, name: str, archive: str, part: str) -> None:
     """Raise DatasetError if there is no folder `name`; it says which archive brings it."""
-    if not is_folder(request.root / name):
-        raise missing(request, name, "folder", archive, part)
+    if not is_folder(root / name):
+        raise missing(root, name, "folder", archive, part)
 
 
-def missing(request: Request, name: str, what: str, archive: str, part: str) -> DatasetError:
+def missing(root: Path, name: str, what: str, archive: str, part: str) -> DatasetError:
     """Return the error that `name` is missing, which the part `part` of an archive brings."""
-    how = how_to_get(NAME, request.root, archive, f" --only {part}")
-    return DatasetError(
-        f"{request.root / name}: no such {what}; {how}, or give another --root or --split"
-    )
+    how = how_to_get(NAME, root, archive, f" --only {part}")
+    return DatasetError(f"{root / name}: no such {what}; {how}, or give another --root or --split")
 
 
 def some(names: Sequence[object]) -> str:

@@ -6,6 +6,7 @@ unless maps stay as they are: then it holds the map's own values.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from vsda.datasets.coco_layout import NAME, Labels, check_folder, image_folder
 from vsda.datasets.frames import read_mask, remap_named
@@ -32,11 +33,10 @@ def list_maps(request: Request) -> Listing:
     Images without a map are not labelled, so they are noted and passed over; whether a map has a
     pixel of a chosen class shows only when it is read.
     """
-    folder, labels = image_folder(request.split), map_folder(request.split)
-    check_folder(request, folder, f"{folder}.zip", request.split)
-    check_folder(request, labels, "stuffthingmaps_trainval2017.zip", STUFFTHINGMAPS)
+    folder = image_folder(request.split)
+    check_folder(request.root, folder, f"{folder}.zip", request.split)
+    masks = find_maps(request.root, request.split)
     images = find_files(request.root / folder, ".jpg")
-    masks = find_files(request.root / labels, ".png")
     return Listing(
         dataset=NAME,
         split=request.split,
@@ -54,6 +54,17 @@ def list_maps(request: Request) -> Listing:
         ),
         notes=_notes(len(images.keys() - masks.keys()), len(images)),
     )
+
+
+def find_maps(root: Path, split: str) -> dict[str, FoundFile]:
+    """Return the maps of a split by the stems of their images.
+
+    Raises:
+        DatasetError: Their folder is not there.
+    """
+    folder = map_folder(split)
+    check_folder(root, folder, "stuffthingmaps_trainval2017.zip", STUFFTHINGMAPS)
+    return find_files(root / folder, ".png")
 
 
 def map_labels(source: Source, unit: Unit, item: Item) -> Labels:

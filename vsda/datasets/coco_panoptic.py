@@ -35,12 +35,12 @@ def list_panoptic(request: Request) -> Listing:
     """Return the images of a split with their segments; see `list_annotated`."""
     folder, file = image_folder(request.split), annotation_file(PANOPTIC.name, request.split)
     masks = mask_folder(request.split)
-    check_folder(request, folder, f"{folder}.zip", request.split)
+    check_folder(request.root, folder, f"{folder}.zip", request.split)
     if not (request.root / file).exists():
-        raise missing(request, file, "file", _ARCHIVE, PANOPTIC.name)
+        raise missing(request.root, file, "file", _ARCHIVE, PANOPTIC.name)
     if not is_folder(request.root / masks):
         raise _packed(request.root, masks) or missing(
-            request, masks, "folder", _ARCHIVE, PANOPTIC.name
+            request.root, masks, "folder", _ARCHIVE, PANOPTIC.name
         )
     return list_annotated(request, PANOPTIC, masks)
 

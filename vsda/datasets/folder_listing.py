@@ -173,7 +173,7 @@ def _item(lister: Lister, frame: _Frame, frame_index: int, name: str) -> Item:
     has_objects = frame.mask is not None and lister.tables.values_are_objects
     return Item(
         key=legal_key(lister.name, *frame.stem.split("/")),
-        frame=name.encode("utf-8", "backslashreplace").decode(),
+        frame=_plain(name),
         frame_index=frame_index,
         image=frame.image,
         mask=frame.mask,
@@ -182,6 +182,15 @@ def _item(lister: Lister, frame: _Frame, frame_index: int, name: str) -> Item:
         changed_ns=max(frame.image_file.changed_ns, frame.mask_file.changed_ns),
         annotation=OBJECTS if has_objects else b"",
     )
+
+
+def _plain(name: str) -> str:
+    """Return `name` where every program can show it and write a file of that name, else as a key.
+
+    A still image has its folders in its name.
+    """
+    flat = name.replace("/", "__")
+    return flat if flat.isprintable() and "\\" not in flat else legal_key(flat)
 
 
 def _videos(lister: Lister) -> Iterator[Unit]:
