@@ -274,7 +274,9 @@ def coco_counts() -> tuple[CocoCount, ...]:
             num_images=int(cells[5]),
         ),
     )
-    return _unique(rows, "coco/counts.tsv", lambda row: (row.video, row.figure, row.reading))
+    return _unique(
+        rows, "coco/counts.tsv", lambda row: (row.video, row.figure, row.reading, row.splits)
+    )
 
 
 @cache
