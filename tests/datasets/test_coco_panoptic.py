@@ -3,6 +3,7 @@ import pytest
 
 from tests.fake_coco import CocoTree, region, rgb_png
 from tests.fake_worlds import jpeg, write
+from vsda.datasets import coco_things
 from vsda.errors import DatasetError, ItemError, Outcome
 
 PERSON, CROWD, SKY = 70_000, 515, 9
@@ -152,3 +153,12 @@ def test_a_missing_file_is_told_with_the_command_that_brings_it(tree):
     )
     with pytest.raises(DatasetError, match=message):
         tree.listing("panoptic")
+
+
+@pytest.mark.parametrize("band_px", [1, 24])
+def test_a_picture_is_read_in_bands_that_may_end_anywhere(tree, monkeypatch, band_px):
+    expected = read(tree)
+    monkeypatch.setattr(coco_things, "_BAND_PX", band_px)
+    found = read(tree)
+    np.testing.assert_array_equal(found.seg, expected.seg)
+    np.testing.assert_array_equal(found.inst, expected.inst)

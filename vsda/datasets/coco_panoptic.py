@@ -21,7 +21,7 @@ from vsda.datasets.coco_layout import (
 from vsda.datasets.coco_listing import list_annotated
 from vsda.datasets.coco_rows import MAX_SEGMENT_ID, panoptic_entry
 from vsda.datasets.coco_table import TableKind
-from vsda.datasets.coco_things import Owners, inst_of, seg_of
+from vsda.datasets.coco_things import Owners, bands, inst_of, seg_of
 from vsda.datasets.frames import read_rgb
 from vsda.datasets.listing import Item, Listing, Request, Source, Unit, is_folder
 from vsda.errors import DatasetError, ItemError, Outcome
@@ -29,6 +29,7 @@ from vsda.taxonomy import IGNORE_INDEX
 
 PANOPTIC = TableKind(name="panoptic", parse=panoptic_entry, order_key="image_id")
 _ARCHIVE = "panoptic_annotations_trainval2017.zip"
+_ID_OF_COLOUR = np.array([1, 1 << 8, 1 << 16], dtype=np.uint32)
 
 
 def list_panoptic(request: Request) -> Listing:
@@ -85,19 +86,23 @@ def _packed(root: Path, masks: str) -> DatasetError | None:
 
 def _owners(root: Path, where: str, ids: Sequence[int]) -> Owners:
     rgb = read_rgb(root, where)
-    found = rgb[..., 0] | rgb[..., 1].astype(np.uint32) << 8 | rgb[..., 2].astype(np.uint32) << 16
     positions = np.zeros(MAX_SEGMENT_ID + 1, dtype=np.uint16)  # of which few pages are touched
     positions[list(ids)] = np.arange(1, len(ids) + 1)
-    owners: Owners = positions[found]
-    unlisted = np.unique(found[(owners == 0) & (found != 0)])
-    if len(unlisted):
+    owners = np.empty(rgb.shape[:2], dtype=np.uint16)
+    has_pixels = np.zeros(len(ids) + 1, dtype=np.bool_)
+    unlisted: set[int] = set()
+    for band in bands(rgb.shape):
+        found = rgb[band].astype(np.uint32) @ _ID_OF_COLOUR
+        owners[band] = positions[found]
+        has_pixels[owners[band]] = True
+        unlisted.update(np.unique(found[(owners[band] == 0) & (found != 0)]).tolist())
+    if unlisted:
         raise ItemError(
             Outcome.UNKNOWN_ID,
-            f"{where}: segments that its list lacks: {some(unlisted.tolist())}",
+            f"{where}: segments that its list lacks: {some(sorted(unlisted))}",
         )
-    has_pixels = np.bincount(owners.ravel(), minlength=len(ids) + 1)[1:] > 0
-    if not has_pixels.all():
-        lacking = [ids[index] for index in np.flatnonzero(~has_pixels).tolist()]
+    if not has_pixels[1:].all():
+        lacking = [ids[index] for index in np.flatnonzero(~has_pixels[1:]).tolist()]
         raise ItemError(
             Outcome.UNKNOWN_ID,
             f"{where}: no pixel of the segments {some(lacking)}, which its list has",

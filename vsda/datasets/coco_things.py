@@ -5,7 +5,7 @@ crowd are somewhere among objects of its class, so they are ignored, unless its 
 chosen: then a crowd is what an object of that class is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ Owners = NDArray[np.uint16]
 
 MAX_INSTANCES = 254
 """What a byte numbers beside background and ignore; further objects have no number: 255."""
+_BAND_PX = 1 << 20
 
 
 def thing_classes(categories: Mapping[int, str]) -> dict[int, str]:
@@ -41,7 +42,7 @@ def seg_of(owners: Owners, things: Sequence[Thing], table: Mapping[int, int], vo
         table: COCO id, background or ignore by category.
         void: What a pixel of no thing is.
     """
-    return np.array([void, *(_value(thing, table) for thing in things)], dtype=np.uint8)[owners]
+    return _looked_up([void, *(_value(thing, table) for thing in things)], owners)
 
 
 def inst_of(owners: Owners, things: Sequence[Thing], void: int) -> Mask:
@@ -56,13 +57,27 @@ def inst_of(owners: Owners, things: Sequence[Thing], void: int) -> Mask:
         else:
             num_objects += 1
             numbers.append(num_objects if num_objects <= MAX_INSTANCES else IGNORE_INDEX)
-    return np.array(numbers, dtype=np.uint8)[owners]
+    return _looked_up(numbers, owners)
+
+
+def bands(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Yield slices of the rows of a picture: looking values up takes eight times their memory."""
+    num_rows = max(1, _BAND_PX // max(1, shape[1]))
+    for top in range(0, shape[0], num_rows):
+        yield slice(top, top + num_rows)
 
 
 def count_objects(things: Sequence[Thing]) -> int:
     """Return how many things would have a number."""
     thing_ids = _thing_ids()
     return sum(one.category_id in thing_ids and not one.is_crowd for one in things)
+
+
+def _looked_up(values: Sequence[int], owners: Owners) -> Mask:
+    table, mask = np.array(values, dtype=np.uint8), np.empty(owners.shape, dtype=np.uint8)
+    for band in bands(owners.shape):
+        mask[band] = table[owners[band]]
+    return mask
 
 
 def _value(thing: Thing, table: Mapping[int, int]) -> int:
