@@ -98,6 +98,7 @@ def test_polygons_are_drawn_as_by_pycocotools(corners):
         ({"size": [8, 8], "counts": [64.0]}, "expected counts"),
         ({"size": [8, 8], "counts": [True, 63]}, "expected counts"),
         ({"size": [8, 8], "counts": [-1, 65]}, r"must be in 0\.\.64"),
+        ({"size": [8, 8], "counts": [-1, 33, 32]}, r"must be in 0\.\.64"),
         ({"size": [8, 8], "counts": [10**30]}, "must be numbers of pixels"),
         ({"size": [8, 8], "counts": [2**63 - 1, 2**63 - 1, 66]}, r"must be in 0\.\.64"),
         ({"size": [8, 8], "counts": [60, 3]}, "add up to 63, expected 64"),
