@@ -19,7 +19,7 @@ from vsda.datasets.listing import Request
 from vsda.errors import ManifestError, Outcome
 from vsda.fetch.archive import fetch
 from vsda.fetch.archive_plan import FetchOptions, State
-from vsda.manifests import BACKGROUND_CLASS, IGNORE_CLASS, NO_CLASS
+from vsda.manifests import BACKGROUND_CLASS, IGNORE_CLASS, NO_CLASS, archives
 from vsda.recipes.data import DataRecipe, own_options
 from vsda.recipes.load import load_recipe, recipe_paths
 from vsda.resources import resource_dir
@@ -405,10 +405,10 @@ def test_a_source_tells_what_is_known_of_it():
     ],
 )
 def test_a_wrong_source_is_told_with_its_line(tmp_path, monkeypatch, column, cell, message):
-    row = dict(zip(manifests._SOURCE_COLUMNS, ["f", "u", "1", *"-----", ".", "yes"], strict=True))
+    row = dict(zip(archives._SOURCE_COLUMNS, ["f", "u", "1", *"-----", ".", "yes"], strict=True))
     lines = ["\t".join(row), "\t".join((row | {column: cell}).values())]
     (tmp_path / "sources.tsv").write_text("\n".join(lines) + "\n")
-    monkeypatch.setattr(manifests, "manifest_path", lambda *_: tmp_path / "sources.tsv")
+    monkeypatch.setattr(archives, "manifest_path", lambda *_: tmp_path / "sources.tsv")
     manifests.sources.cache_clear()
     with pytest.raises(ManifestError, match=rf"sources\.tsv:2: {message}"):
         manifests.sources("davis")
