@@ -138,6 +138,11 @@ def test_folders_called_like_splits_are_told_with_the_command(tmp_path):
     assert note.endswith("--split train --images images/train --masks masks/train")
 
 
+def test_one_folder_called_train_may_show_one(tmp_path):
+    add(tmp_path, "images/train/1.jpg", "images/bus/1.jpg")
+    assert not any("splits" in note for note in listing_of(tmp_path).notes)
+
+
 def test_images_without_a_mask_are_not_labelled_and_masks_without_an_image_fail(tmp_path):
     add(tmp_path, "images/s/1.jpg", "images/s/2.jpg")
     add_masks(tmp_path, "masks/s/1.png", "masks/s/7.png")

@@ -100,7 +100,7 @@ def _has_mixed_names(items: tuple[Item, ...]) -> bool:
 def _splits(layout: Layout) -> Iterator[str]:
     tops = {name.partition("/")[0] for name in layout.images.files if "/" in name}
     splits = sorted(top for top in tops if top.lower() in _SPLITS)
-    if not splits:
+    if len(splits) < 2:  # one alone may show a train
         return
     name, images = splits[0], layout.images.folder
     options = [f"--split {name}", f"--images {images}{name}"]
