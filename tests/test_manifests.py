@@ -28,7 +28,7 @@ from vsda.taxonomy import class_ids, datasets_with_classes, shared_classes, spli
 
 MANIFESTS = resource_dir("manifests")
 TABLES = sorted(MANIFESTS.rglob("*.tsv"))
-PACKAGE = Path(manifests.__file__).parent
+PACKAGE = Path(manifests.__file__).parent.parent
 FACTS = PACKAGE.parent.parent / "shared" / "facts"
 WITH_SOURCES = sorted(
     path.parent.name
