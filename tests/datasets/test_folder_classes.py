@@ -122,10 +122,10 @@ def test_colours_are_looked_up_one_by_one(tmp_path):
 
 
 def test_a_colour_that_the_table_lacks_is_an_error_that_shows_it(tmp_path):
-    write(tmp_path / "images/1.jpg", jpeg(2, 1))
-    write(tmp_path / "masks/1.png", colours_png([["000000", "ff8002"]]))
+    write(tmp_path / "images/1.jpg", jpeg(3, 1))
+    write(tmp_path / "masks/1.png", colours_png([["000000", "800000", "ff8002"]]))
     text = "value,class\n#000000,background\n#ff8000,dog\n"
-    with pytest.raises(ItemError, match="has 1 colours that its class table lacks, such as #ff80"):
+    with pytest.raises(ItemError, match="has 2 colours that its class table lacks, such as #8000"):
         samples_of(tmp_path, class_map=table(tmp_path, text))
 
 
