@@ -132,10 +132,11 @@ def test_objects_beyond_the_254th_have_a_class_and_no_number(tmp_path):
 
 
 def test_images_are_sorted_into_written_left_out_missing_and_unlabelled(tree):
-    tree.image(2).image(3).image(4).image(5)
-    for number, name in [(1, "dog"), (2, "cat"), (3, "dog")]:
+    tree.image(2).image(3).image(6).image(4).image(5)
+    for number, name in [(1, "dog"), (2, "cat"), (3, "dog"), (6, "cat")]:
         tree.thing(number, name, box(0, 0, 2, 2))
     tree.image_path(3).unlink()
+    tree.image_path(6).unlink()
     tree.images.pop()
     listing = tree.save().listing(classes="dog")
     assert [unit.items[0].frame for unit in listing.units] == ["000000000001"]
