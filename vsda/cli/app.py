@@ -10,12 +10,14 @@ import typer
 
 from vsda.cli.bench import bench_app
 from vsda.cli.classes import classes
+from vsda.cli.coco_counts import coco_counts
 from vsda.cli.demo import run_demo
 from vsda.cli.doctor import doctor
 from vsda.cli.fetch import fetch_app
 from vsda.cli.ledger import ledger_app
 from vsda.cli.prepare import prepare_app
 from vsda.cli.prepare_fbms import fbms
+from vsda.cli.prepare_folder import folder
 from vsda.cli.prepare_voc import voc
 from vsda.cli.report import report
 from vsda.cli.shards import shards_app
@@ -45,8 +47,8 @@ app = typer.Typer(
     help="Video segmentation, domain adaptation: fetch, make shards, train on images and videos, "
     "judge.",
 )
-prepare_app.command()(fbms)
-prepare_app.command()(voc)
+for dataset in (fbms, voc, folder):
+    prepare_app.command()(dataset)
 for change in (resize, merge, split, export, repair):
     shards_app.command()(change)
 app.add_typer(fetch_app, name="fetch")
@@ -56,6 +58,7 @@ app.add_typer(ledger_app, name="ledger")
 app.add_typer(bench_app, name="bench")
 app.command()(doctor)
 app.command()(classes)
+app.command()(coco_counts)
 app.command()(train)
 app.command()(evaluate)
 app.command()(report)
