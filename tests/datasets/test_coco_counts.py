@@ -86,7 +86,7 @@ def test_each_reading_is_counted_for_its_classes_and_splits(root):
 
 
 def test_a_figure_is_met_if_one_of_its_readings_gives_it():
-    counted = compare({"train": made(person=75_377), "val": made(person=3_000, cat=1_902)})
+    counted = compare({"train": made(person=75_377), "val": made(person=3_000, cat=1_902, dog=5)})
     assert figures_met(counted) == {
         ("davis", "train"): True,
         ("davis", "val"): False,
