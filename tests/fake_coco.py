@@ -10,7 +10,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from tests.fake_worlds import SIZE_PX, jpeg, write
-from vsda.datasets import coco
+from vsda.datasets.coco import dataset as coco
 from vsda.datasets.labels import label_rules
 from vsda.datasets.listing import Listing, Request, Source
 from vsda.manifests import coco_classes, panoptic_stuff

@@ -13,7 +13,7 @@ from tests.fetch.archives import make_tar, make_zip
 from vsda import manifests
 from vsda.cli import archives as fetch_commands
 from vsda.datasets import DATASETS, get_dataset
-from vsda.datasets.davis_layout import DavisOptions
+from vsda.datasets.davis.layout import DavisOptions
 from vsda.datasets.labels import label_rules
 from vsda.datasets.listing import Request
 from vsda.errors import ManifestError, Outcome

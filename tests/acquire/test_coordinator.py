@@ -13,7 +13,7 @@ from vsda.acquire.options import AcquireOptions, Content, DecodeLimits, Manners,
 from vsda.acquire.plan import make_plan
 from vsda.acquire.state import State, read_state
 from vsda.acquire.store import Store
-from vsda.datasets.youtube_bb import sequence_name
+from vsda.datasets.youtube_bb.annotations import sequence_name
 from vsda.engine.pool import Done
 from vsda.errors import Outcome, VsdaError
 from vsda.shards.index import SequenceInfo, ShardInfo

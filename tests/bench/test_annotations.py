@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from vsda.bench.annotations import measure, write_table
 from vsda.cli.bench import bench_app
-from vsda.datasets.youtube_bb import read_annotations
+from vsda.datasets.youtube_bb.annotations import read_annotations
 from vsda.taxonomy import ytbb_class_set
 
 

@@ -1,7 +1,8 @@
 import pytest
 
 from tests.fake_worlds import coco_tree, small_davis, values
-from vsda.datasets import coco, davis
+from vsda.datasets.coco import dataset as coco
+from vsda.datasets.davis import dataset as davis
 from vsda.datasets.labels import label_rules
 from vsda.datasets.listing import Request
 from vsda.datasets.same_keys import refuse_same_keys

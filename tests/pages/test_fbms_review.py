@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from tests.pages.chromium import drive, needs_chromium
-from vsda.datasets.fbms import FbmsOptions
+from vsda.datasets.fbms.dataset import FbmsOptions
 from vsda.datasets.labels import label_rules
 from vsda.datasets.listing import Request
 from vsda.errors import ManifestError

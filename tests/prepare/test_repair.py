@@ -21,8 +21,8 @@ from tests.fake_worlds import (
 from tests.places import memory  # noqa: F401  fixture
 from tests.shards.frames import copy_files, flipped
 from vsda.cli.shards_repair import repair as repair_command
-from vsda.datasets.davis_layout import DavisOptions
-from vsda.datasets.youtube_bb import DATASET as VIDEOS
+from vsda.datasets.davis.layout import DavisOptions
+from vsda.datasets.youtube_bb.annotations import DATASET as VIDEOS
 from vsda.errors import ShardError, VsdaError
 from vsda.prepare import PrepareOptions, prepare
 from vsda.prepare.repair import RepairOptions, repair

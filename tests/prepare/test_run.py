@@ -16,8 +16,8 @@ from tests.fake_worlds import (
     values,
     write,
 )
-from vsda.datasets.coco import CocoOptions
-from vsda.datasets.davis_layout import DavisOptions
+from vsda.datasets.coco.dataset import CocoOptions
+from vsda.datasets.davis.layout import DavisOptions
 from vsda.errors import DatasetError, Outcome, ShardError, UnknownNameError, UsageError, VsdaError
 from vsda.prepare import PrepareOptions, prepare
 from vsda.prepare.job import make_jobs

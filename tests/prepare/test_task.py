@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.fake_worlds import DavisTree, mask_png, small_coco, small_davis, values, write
-from vsda.datasets import coco, davis
+from vsda.datasets.coco import dataset as coco
+from vsda.datasets.davis import dataset as davis
 from vsda.datasets.labels import label_rules
 from vsda.datasets.listing import Item, Listing, Request, Source, Unit
 from vsda.errors import Outcome, ShardError

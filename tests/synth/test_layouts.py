@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
-from vsda.datasets.davis_objects import read_class_map
+from vsda.datasets.davis.objects import read_class_map
 from vsda.synth.clip import make_image, make_video
 from vsda.synth.layouts import encode_jpeg, sequence_name, stuff_and_things
 from vsda.synth.scene import Kind, SceneId

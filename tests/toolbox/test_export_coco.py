@@ -20,7 +20,7 @@ from tests.toolbox.export_frames import (
     picture,
     still,
 )
-from vsda.datasets.coco import CocoOptions
+from vsda.datasets.coco.dataset import CocoOptions
 from vsda.errors import ShardError
 from vsda.prepare import PrepareOptions, prepare
 from vsda.shards.index import open_set

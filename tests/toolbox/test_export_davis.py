@@ -5,7 +5,7 @@ import pytest
 
 from tests.shards.frames import frame, jpeg, make_set
 from tests.toolbox.export_frames import SEG, clip, exported, files, grid, names, picture, still
-from vsda.datasets.davis_layout import DavisOptions
+from vsda.datasets.davis.layout import DavisOptions
 from vsda.errors import ShardError
 from vsda.prepare import PrepareOptions, prepare
 from vsda.shards.index import open_set

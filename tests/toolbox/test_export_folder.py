@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.shards.frames import frame, jpeg, make_set
 from tests.toolbox.export_frames import INST, SEG, clip, exported, files, picture, still
-from vsda.datasets.folder_options import FolderOptions
+from vsda.datasets.folder.options import FolderOptions
 from vsda.errors import ShardError
 from vsda.palette import class_colour
 from vsda.prepare import PrepareOptions, prepare

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from vsda.datasets.youtube_bb import DATASET
+from vsda.datasets.youtube_bb.annotations import DATASET
 from vsda.errors import DatasetError, FetchError
 from vsda.fetch.http import download
 from vsda.manifests import sources

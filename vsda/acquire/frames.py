@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vsda.acquire.options import Content
-from vsda.datasets.youtube_bb import DATASET, BoxRow, Span, Video, sequence_name
+from vsda.datasets.youtube_bb.annotations import DATASET, BoxRow, Span, Video, sequence_name
 from vsda.errors import ItemError, Outcome
 from vsda.sample import FrameFacts, Sample, legal_key
 from vsda.video.probe import VideoFacts

@@ -9,7 +9,7 @@ from pathlib import Path
 from vsda.acquire.layout import Layout
 from vsda.acquire.options import Content, DecodeLimits, Source
 from vsda.acquire.piece import Piece, PieceJob, make_piece
-from vsda.datasets.youtube_bb import DATASET, Video, youtube_id_of
+from vsda.datasets.youtube_bb.annotations import DATASET, Video, youtube_id_of
 from vsda.errors import ItemError, Outcome, ShardError, VsdaError
 from vsda.fetch.mirror import from_mirror
 from vsda.fetch.policy import POLICIES, Policy

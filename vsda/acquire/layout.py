@@ -19,7 +19,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from vsda.datasets.youtube_bb import DATASET
+from vsda.datasets.youtube_bb.annotations import DATASET
 from vsda.shards.index import index_path
 from vsda.storage import join, local_path
 

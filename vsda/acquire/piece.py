@@ -15,7 +15,7 @@ from vsda.acquire.frames import (
     wanted_spans,
 )
 from vsda.acquire.options import Content, DecodeLimits
-from vsda.datasets.youtube_bb import Video
+from vsda.datasets.youtube_bb.annotations import Video
 from vsda.errors import ItemError, Outcome
 from vsda.shards.index import ShardInfo
 from vsda.shards.write import write_shard

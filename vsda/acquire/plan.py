@@ -6,7 +6,7 @@ from typing import Any
 
 from vsda.acquire.layout import Layout
 from vsda.acquire.options import AcquireOptions, decisive_settings
-from vsda.datasets.youtube_bb import Annotations, read_annotations
+from vsda.datasets.youtube_bb.annotations import Annotations, read_annotations
 from vsda.taxonomy import ytbb_class_set
 
 

@@ -11,7 +11,7 @@ from vsda.acquire.frames import BOXES_WITHOUT_FRAME
 from vsda.acquire.layout import Layout
 from vsda.acquire.plan import AcquirePlan
 from vsda.acquire.state import State
-from vsda.datasets.youtube_bb import DATASET
+from vsda.datasets.youtube_bb.annotations import DATASET
 from vsda.errors import ShardError
 from vsda.fetch.rows import VideoRow, dump_rows
 from vsda.shards.card import write_card

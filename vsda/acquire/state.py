@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from vsda.acquire.layout import Layout
-from vsda.datasets.youtube_bb import youtube_id_of
+from vsda.datasets.youtube_bb.annotations import youtube_id_of
 from vsda.errors import Outcome, ShardError, VsdaError
 from vsda.fetch.policy import POLICIES, Policy
 from vsda.fetch.rows import MIRROR, VideoRow, load_rows

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from vsda.acquire.jobs import ShardJob, VideoJob, VideoResult
 from vsda.acquire.plan import AcquirePlan
 from vsda.acquire.state import PieceRecord, ShardRecord, State
-from vsda.datasets.youtube_bb import youtube_id_of
+from vsda.datasets.youtube_bb.annotations import youtube_id_of
 from vsda.fetch.rows import VideoRow
 from vsda.shards.index import ShardInfo
 from vsda.storage import remove, write_atomic

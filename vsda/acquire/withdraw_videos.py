@@ -12,7 +12,7 @@ from vsda import __version__
 from vsda.acquire.layout import Layout
 from vsda.acquire.state import PieceRecord, ShardRecord, read_state, shard_number
 from vsda.acquire.store import utc_now
-from vsda.datasets.youtube_bb import DATASET, youtube_id_of
+from vsda.datasets.youtube_bb.annotations import DATASET, youtube_id_of
 from vsda.errors import Outcome, ShardError, UsageError
 from vsda.fetch.rows import VideoRow, dump_rows, load_rows
 from vsda.shards.change import SetChange

@@ -11,7 +11,7 @@ from vsda.cli.table import Column, print_json, print_table
 from vsda.errors import ExitCode
 
 if TYPE_CHECKING:
-    from vsda.datasets.coco_counts import Counted
+    from vsda.datasets.coco.counts import Counted
 
 _SPLITS = ("train", "val")
 
@@ -37,7 +37,7 @@ def coco_counts(
     A figure that the paper leaves open is read in several ways. Exit code 3 means that a figure
     comes out in none of them.
     """
-    from vsda.datasets.coco_counts import compare, count_split, figures_met
+    from vsda.datasets.coco.counts import compare, count_split, figures_met
 
     folder = root or Path(os.environ.get("VSDA_DATA", "data")) / "coco"
     splits = {split: count_split(folder, split, with_maps=maps) for split in _SPLITS}

@@ -1,7 +1,11 @@
-"""The datasets that `vsda prepare` knows: one file each, listed here."""
+"""The datasets that `vsda prepare` knows: one folder each, listed here."""
 
-from vsda.datasets import coco, davis, fbms, folder, voc
+from vsda.datasets.coco import dataset as coco
+from vsda.datasets.davis import dataset as davis
+from vsda.datasets.fbms import dataset as fbms
+from vsda.datasets.folder import dataset as folder
 from vsda.datasets.listing import Dataset
+from vsda.datasets.voc import dataset as voc
 from vsda.errors import UnknownNameError
 
 DATASETS: dict[str, Dataset] = {

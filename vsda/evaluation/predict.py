@@ -78,9 +78,7 @@ def open_run(run_dir: Path, checkpoint: Path | None = None) -> TrainedNetwork:
 
 def labelled_positions(shards: RandomAccessShards) -> list[int]:
     """Return the positions of the samples that have a mask."""
-    return [
-        position for position, entry in enumerate(shards.entries) if "seg.png" in entry.fields
-    ]
+    return [position for position, entry in enumerate(shards.entries) if "seg.png" in entry.fields]
 
 
 def predict_set(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from vsda.datasets.fbms_regions import Region, iter_regions
+from vsda.datasets.fbms.regions import Region, iter_regions
 from vsda.datasets.listing import Failure, Request
 from vsda.manifests import FbmsRegion, coco_classes, fbms_regions, read_fbms_regions
 from vsda.pages.review import (

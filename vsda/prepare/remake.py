@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from vsda.datasets import DATASETS, get_dataset
 from vsda.datasets.labels import REMAP_COCO
 from vsda.datasets.listing import Dataset
-from vsda.datasets.youtube_bb import DATASET as VIDEOS
+from vsda.datasets.youtube_bb.annotations import DATASET as VIDEOS
 from vsda.engine.run import Workers, run_tasks
 from vsda.errors import ShardError, VsdaError
 from vsda.prepare.job import SetJob, make_jobs

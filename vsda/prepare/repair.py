@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from vsda.datasets.youtube_bb import DATASET as VIDEOS
+from vsda.datasets.youtube_bb.annotations import DATASET as VIDEOS
 from vsda.errors import VsdaError
 from vsda.prepare.remake import Originals
 from vsda.shards.change import finish_change, interrupted_changes

@@ -1,0 +1,1 @@
+"""COCO 2017: images with label maps, outlines or panoptic regions."""

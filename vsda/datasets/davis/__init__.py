@@ -1,0 +1,1 @@
+"""DAVIS-2017: sequences with masks of objects."""

@@ -1,0 +1,1 @@
+"""FBMS-59: sequences in which some frames have regions without a class."""

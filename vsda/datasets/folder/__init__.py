@@ -1,0 +1,1 @@
+"""Anybody's own frames, masks and videos."""

@@ -1,0 +1,1 @@
+"""Pascal VOC 2012: photographs with masks, and without."""

@@ -1,0 +1,1 @@
+"""YouTube-BoundingBoxes: tables of boxes, once a second."""
