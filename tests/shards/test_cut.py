@@ -1,12 +1,14 @@
 """A shard without some of its sequences is the shard that would have been written without them."""
 
+import io
+import tarfile
 from dataclasses import replace
 
 import pytest
 
 from tests.shards.frames import frame, make_set
 from vsda.errors import ShardError
-from vsda.shards.cut import cut_sequences
+from vsda.shards.cut import cut_sequences, pieces
 from vsda.shards.write import write_shard
 
 
@@ -62,3 +64,23 @@ def test_a_changed_tar_is_refused_and_nothing_is_left(tmp_path):
     with pytest.raises(ShardError, match="its hash is not the one in the index"):
         cut_sequences(whole, whole.index.shards[0], ["bear"], tmp_path / "new" / "a.tar")
     assert not list((tmp_path / "new").glob("*"))
+
+
+def test_a_link_in_a_tar_is_not_followed_when_samples_are_taken(tmp_path):
+    tar = tmp_path / "a.tar"
+    with tarfile.open(tar, "w") as archive:
+        member = tarfile.TarInfo("davis/bear/00000.json")
+        member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(member)
+    with pytest.raises(ShardError, match=r"a\.tar: its member .* is no plain file"):
+        list(pieces(io.BytesIO(tar.read_bytes()), "a.tar"))
+
+
+def test_facts_that_are_none_are_told_with_the_key(tmp_path):
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as archive:
+        member = tarfile.TarInfo("davis/bear/00000.json")
+        member.size = 2
+        archive.addfile(member, io.BytesIO(b"[]"))
+    with pytest.raises(ShardError, match=r"a\.tar: davis/bear/00000: not the facts of a frame"):
+        list(pieces(data, "a.tar"))

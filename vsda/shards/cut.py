@@ -11,7 +11,7 @@ from typing import IO
 
 from vsda.errors import ShardError
 from vsda.sample import FrameFacts
-from vsda.shards.idx import make_idx, split_member
+from vsda.shards.idx import Member, make_idx, tar_members
 from vsda.shards.index import ShardInfo, ShardSet
 from vsda.shards.names import idx_place
 from vsda.shards.read import decode_mask
@@ -92,23 +92,13 @@ def pieces(source: IO[bytes], place: str) -> Iterator[Piece]:
     """Yield the samples of an open tar, which lies at `place`.
 
     Raises:
-        ShardError: A sample has no json.
+        ShardError: It is no tar of samples, or a sample has no json.
     """
-    with tarfile.open(fileobj=source, mode="r:") as archive:
-        by_key = itertools.groupby(archive, lambda member: split_member(member.name)[0])
-        for key, members in by_key:
-            found = {split_member(member.name)[1]: member for member in members}
-            fields = {name: _content(archive, found[name]) for name in found if name != "jpg"}
-            if "json" not in fields:
-                raise ShardError(f"{place}: {key} has no json")
-            ends = [_padded(member.offset_data + member.size) for member in found.values()]
-            yield Piece(
-                key=key,
-                start=min(member.offset for member in found.values()),
-                end=max(ends),
-                facts=FrameFacts.from_json(fields["json"]),
-                seg=fields.get("seg.png"),
-            )
+    try:
+        for key, members in itertools.groupby(tar_members(source), lambda member: member.key):
+            yield _piece(source, key, {member.field: member for member in members})
+    except ShardError as error:
+        raise ShardError(f"{place}: {error}") from error
 
 
 def write_pieces(file: IO[bytes], source: IO[bytes], kept: Iterable[Piece]) -> None:
@@ -120,9 +110,25 @@ def write_pieces(file: IO[bytes], source: IO[bytes], kept: Iterable[Piece]) -> N
     file.flush()
 
 
-def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    content = archive.extractfile(member)
-    return b"" if content is None else content.read()
+def _piece(source: IO[bytes], key: str, found: Mapping[str, Member]) -> Piece:
+    if "json" not in found:
+        raise ShardError(f"{key} has no json")
+    try:
+        facts = FrameFacts.from_json(_content(source, found["json"]))
+    except ShardError as error:
+        raise ShardError(f"{key}: {error}") from error
+    return Piece(
+        key=key,
+        start=min(member.start for member in found.values()),
+        end=max(_padded(member.offset + member.size) for member in found.values()),
+        facts=facts,
+        seg=_content(source, found["seg.png"]) if "seg.png" in found else None,
+    )
+
+
+def _content(source: IO[bytes], member: Member) -> bytes:
+    source.seek(member.offset)
+    return source.read(member.size)
 
 
 def _padded(size_bytes: int) -> int:

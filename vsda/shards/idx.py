@@ -60,10 +60,14 @@ def split_member(name: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A plain file in a tar: its sample's key, its field, and where its data lies, in bytes."""
+    """A plain file in a tar: its sample's key, its field, and where it lies, in bytes.
+
+    Its headers start at `start`, its data at `offset`.
+    """
 
     key: str
     field: str
+    start: int
     offset: int
     size: int
 
@@ -176,4 +180,4 @@ def _plain(member: tarfile.TarInfo, num_bytes: int) -> Member:
             f"its member {name} says that it has {member.size} bytes, which are not there or more "
             f"than the {MAX_SAMPLE_BYTES} that are read"
         )
-    return Member(found["key"], found["field"], member.offset_data, member.size)
+    return Member(found["key"], found["field"], member.offset, member.offset_data, member.size)
