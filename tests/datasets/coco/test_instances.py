@@ -67,6 +67,14 @@ def test_the_smaller_object_is_in_front_whichever_comes_first(tree, names):
     np.testing.assert_array_equal(read(tree).seg, expected)
 
 
+def test_polygons_that_overlap_count_each_pixel_once(tree):
+    twice = box(0, 0, 4, 4) + box(0, 0, 4, 4)  # 16 pixels, behind the 20 of the other if 32
+    tree.thing(1, "tie", twice).thing(1, "person", box(0, 0, 4, 5))
+    np.testing.assert_array_equal(
+        read(tree).seg, np.where(region(0, 0, 4, 4), 32, region(0, 0, 4, 5))
+    )
+
+
 def test_of_objects_of_one_size_the_later_is_in_front(tree):
     tree.thing(1, "person", box(0, 0, 4, 4), id=2).thing(1, "dog", box(2, 2, 6, 6), id=1)
     assert read(tree).seg[3, 3] == 1

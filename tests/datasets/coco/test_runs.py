@@ -12,7 +12,7 @@ from pycocotools import mask as coco_mask
 
 from tests.fake_coco import box, lengths, region
 from vsda.datasets.coco import runs as coco_runs
-from vsda.datasets.coco.runs import Canvas
+from vsda.datasets.coco.runs import Canvas, num_pixels
 from vsda.errors import ItemError, Outcome
 
 MASKS = arrays(
@@ -37,6 +37,19 @@ def refused(segmentation, height_px=8, width_px=8):
     with pytest.raises(ItemError) as caught:
         Canvas(height_px, width_px).runs(segmentation)
     return caught.value
+
+
+@pytest.mark.parametrize(
+    ("runs", "expected"),
+    [
+        ([], 0),
+        ([(3, 5), (0, 2)], 4),
+        ([(0, 4), (0, 4)], 4),
+        ([(0, 9), (1, 2), (3, 5), (8, 12)], 12),
+    ],
+)
+def test_a_pixel_that_several_runs_cover_counts_once(runs, expected):
+    assert num_pixels(np.array(runs, dtype=np.int64).reshape(-1, 2)) == expected
 
 
 def test_counts_run_down_the_columns_and_start_outside():

@@ -21,7 +21,7 @@ from vsda.datasets.coco.layout import (
 )
 from vsda.datasets.coco.listing import list_annotated
 from vsda.datasets.coco.rows import Thing, instance_entry
-from vsda.datasets.coco.runs import Canvas, Runs
+from vsda.datasets.coco.runs import Canvas, Runs, num_pixels
 from vsda.datasets.coco.table import TableKind
 from vsda.datasets.coco.things import Owners, inst_of, seg_of
 from vsda.datasets.listing import Item, Listing, Request, Source, Unit
@@ -84,7 +84,7 @@ def _runs(canvas: Canvas, row: dict[str, object]) -> Runs:
 
 def _owners(runs: Sequence[Runs], things: Sequence[Thing], height_px: int, width_px: int) -> Owners:
     """Return what is in front at each pixel."""
-    areas = [int((one[:, 1] - one[:, 0]).sum()) for one in runs]
+    areas = [num_pixels(one) for one in runs]
     back_to_front = sorted(
         range(len(runs)), key=lambda index: (not things[index].is_crowd, -areas[index], index)
     )

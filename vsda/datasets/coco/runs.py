@@ -85,6 +85,14 @@ class Canvas:
         return np.concatenate([_runs(_unpacked(one["counts"]), num_pixels) for one in drawn])
 
 
+def num_pixels(runs: Runs) -> int:
+    """Return how many pixels the runs of an object cover; one that several cover counts once."""
+    starts, ends = runs[np.argsort(runs[:, 0])].T
+    covered = np.maximum.accumulate(ends)
+    starts = np.maximum(starts, np.concatenate([starts[:1], covered[:-1]]))
+    return int(np.maximum(ends - starts, 0).sum())
+
+
 def _runs(counts: NDArray[np.int64], num_pixels: int) -> Runs:
     """Return the runs of run lengths that alternate between outside and inside."""
     if not len(counts) or counts.min() < 0 or counts.max() > num_pixels:
