@@ -112,6 +112,19 @@ def test_without_a_list_the_manifest_says_which_sequences_a_split_has(tmp_path):
     assert "no ImageSets/2017/train.txt; the manifest's list is used" in listing.notes
 
 
+def test_beside_lists_of_other_splits_the_manifest_says_nothing(tmp_path):
+    # What an export of a val set looks like: lucia is a train sequence of the manifest.
+    DavisTree(tmp_path).add("lucia").list("val", ["lucia"])
+    assert names(davis.list_split(request(tmp_path, "val"))) == ["lucia"]
+    with pytest.raises(DatasetError) as caught:
+        davis.list_split(request(tmp_path))
+    folder = tmp_path / "ImageSets/2017"
+    assert str(caught.value) == (
+        f"{folder}/train.txt: no such list, but {folder} has val.txt; give --split val, or add "
+        "the list"
+    )
+
+
 def test_a_part_of_the_dataset_is_noted_and_no_failure(tree):
     listing = davis.list_split(request(tree.root))
     assert "only 3 of the manifest's 60 sequences are here" in listing.notes

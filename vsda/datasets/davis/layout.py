@@ -118,17 +118,31 @@ def _how_to_get(root: Path, resolution: str, part: str) -> str:
 def find_sequences(layout: Layout, split: str) -> tuple[list[FoundSequence], bool]:
     """Return the sequences of a split by name, and whether ImageSets lists them.
 
-    Without the file in ImageSets they are those of the manifest that have images.
+    Where ImageSets has no list at all they are those of the manifest that have images.
 
     Raises:
-        DatasetError: The file cannot be read, a line of it is no name, or a name comes twice.
+        DatasetError: The file cannot be read, a line of it is no name, or a name comes twice; or
+            there are lists of other splits alone: what lies here is of those, and the manifest may
+            call the same sequences another split.
     """
     path = layout.root / layout.split_list(split)
     if path.is_file():
         return [_find(layout, name) for name in read_names(path, "sequence")], True
+    _refuse_other_lists(path)
     names = [row.name for row in davis_sequences() if row.split == split]
     found = [_find(layout, name) for name in names]
     return [row for row in found if row.images or row.fault], False
+
+
+def _refuse_other_lists(path: Path) -> None:
+    """Raise DatasetError where lists of splits lie beside `path`, which is not there."""
+    lists = sorted(other for other in path.parent.glob("*.txt") if other.is_file())
+    if lists:
+        names = ", ".join(other.name for other in lists)
+        raise DatasetError(
+            f"{path}: no such list, but {path.parent} has {names}; give --split "
+            f"{' or --split '.join(other.stem for other in lists)}, or add the list"
+        )
 
 
 def _find(layout: Layout, name: str) -> FoundSequence:
