@@ -1,10 +1,10 @@
 """COCO 2017: still images, labelled by one of three sources.
 
     <split>2017/<stem>.jpg
-    stuffthingmaps/<split>2017/<stem>.png      classes of pixels, with stuff; see coco_maps
-    annotations/instances_<split>2017.json     outlines of objects; see coco_instances
+    stuffthingmaps/<split>2017/<stem>.png      classes of pixels, with stuff; see maps.py
+    annotations/instances_<split>2017.json     outlines of objects; see instances.py
     annotations/panoptic_<split>2017.json, annotations/panoptic_<split>2017/<stem>.png
-                                               objects and stuff as regions; see coco_panoptic
+                                               objects and stuff as regions; see panoptic.py
 
 The latter two know objects, so their samples have an `inst.png`.
 """

@@ -6,7 +6,7 @@ Layout: `JPEGImages/<resolution>/<sequence>/<frame>.jpg`, `Annotations/<resoluti
 * `instances`: a value of `Annotations` is an object id of the sequence; the manifest's table of
   objects says which class an id has. `seg.png` and `inst.png`.
 * `semantics`: a value of `Annotations_semantics` is a category, the same in all sequences (see
-  `davis_semantics`). `seg.png` alone.
+  `semantics.py`). `seg.png` alone.
 * `unsupervised`: a value of `Annotations_unsupervised` is an object id too, of more objects and in
   another order, and no table says their classes. Object ids alone, or the user's `--class-map`.
 
