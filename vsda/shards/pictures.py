@@ -53,7 +53,7 @@ class PictureError(ValueError):
 
 
 @contextmanager
-def opened_picture(data: bytes, *kinds: Kind) -> Iterator[Image.Image]:
+def opened_picture(data: bytes, *kinds: Kind) -> Iterator[ImageFile]:
     """Yield the picture in `data`, of which only the header is decoded so far.
 
     Args:
@@ -72,7 +72,7 @@ def opened_picture(data: bytes, *kinds: Kind) -> Iterator[Image.Image]:
         raise PictureError(str(error) or type(error).__name__) from error
 
 
-def _open(data: bytes, kinds: tuple[Kind, ...]) -> Image.Image:
+def _open(data: bytes, kinds: tuple[Kind, ...]) -> ImageFile:
     kind = next((kind for kind in kinds if data.startswith(_MAGIC[kind])), None)
     if kind is None:
         raise PictureError("the file is something else")

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from PIL.ImageFile import ImageFile
 
 from vsda.datasets.frames import EncodedImage, read_file
@@ -81,7 +80,7 @@ def _read_codes(root: Path, name: str, image: EncodedImage) -> NDArray[np.uint32
     return np.asarray(values @ _CODE_OF_BANDS, dtype=np.uint32)
 
 
-def _check_header(picture: Image.Image, data: bytes, name: str, image: EncodedImage) -> None:
+def _check_header(picture: ImageFile, data: bytes, name: str, image: EncodedImage) -> None:
     """Raise where decoding would give other values than those stored, or take too long."""
     if picture.size != (image.width_px, image.height_px):
         raise ItemError(
@@ -89,7 +88,6 @@ def _check_header(picture: Image.Image, data: bytes, name: str, image: EncodedIm
             f"{name}: the ground truth is {picture.width}x{picture.height} pixels, its frame "
             f"{image.width_px}x{image.height_px}",
         )
-    assert isinstance(picture, ImageFile)
     codec, _, _, arguments = picture.tile[0]
     if codec == "raw":
         return
