@@ -8,13 +8,17 @@ from contextlib import contextmanager
 from typing import Literal
 
 from PIL import Image
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.PpmImagePlugin import PpmImageFile
+from PIL.TiffImagePlugin import BITSPERSAMPLE, TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
-Kind = Literal["JPEG", "PNG", "PPM"]
-"""PPM stands for the grey ones (PGM), too."""
+Kind = Literal["JPEG", "PNG", "PPM", "PBM", "BMP", "GIF", "TIFF", "WEBP"]
+"""PPM stands for the grey ones (PGM), too; PBM, black or white, is one by itself."""
 
 MAX_PIXELS = 1 << 27
 """Cameras of 100 megapixels pass (11648x8736), frames of DAVIS have 8 at most.
@@ -31,18 +35,31 @@ _MAGIC: dict[str, bytes | tuple[bytes, ...]] = {
     "JPEG": b"\xff\xd8\xff",
     "PNG": b"\x89PNG\r\n\x1a\n",
     "PPM": (b"P2", b"P3", b"P5", b"P6"),
+    "PBM": (b"P1", b"P4"),
+    "BMP": b"BM",
+    "GIF": (b"GIF87a", b"GIF89a"),
+    "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    "WEBP": b"RIFF",
 }
 # The classes, since Image.open has a limit of its own, which warns or raises by a global setting.
 _OPENERS: dict[str, Callable[[io.BytesIO], ImageFile]] = {
     "JPEG": JpegImageFile,
     "PNG": PngImageFile,
     "PPM": PpmImageFile,
+    "PBM": PpmImageFile,
+    "BMP": BmpImageFile,
+    "GIF": GifImageFile,
+    "TIFF": TiffImageFile,
+    "WEBP": WebPImageFile,
 }
+_PNG_BITS_AT = 24
+_LARGEST_OF_8_BITS = 255
 _UNDECODABLE = (
     OSError,  # also a file that ends early
     SyntaxError,  # Pillow's name for a broken header or chunk
     ValueError,  # also text and colour profiles that unpack to more than Pillow takes
     EOFError,
+    Image.DecompressionBombError,  # of a part of a GIF
     struct.error,
     zlib.error,
 )
@@ -72,6 +89,19 @@ def opened_picture(data: bytes, *kinds: Kind) -> Iterator[ImageFile]:
         raise PictureError(str(error) or type(error).__name__) from error
 
 
+def num_bits(picture: ImageFile, data: bytes) -> int:
+    """Return how many bits a colour has in the file `data`; Pillow keeps the high 8 of 16 alone."""
+    if isinstance(picture, PngImageFile):
+        return data[_PNG_BITS_AT]
+    if isinstance(picture, TiffImageFile):
+        return int(max(picture.tag_v2.get(BITSPERSAMPLE, (1,))))
+    if isinstance(picture, PpmImageFile) and picture.tile[0].codec_name != "raw":
+        arguments = picture.tile[0].args
+        largest = arguments[1] if isinstance(arguments, tuple) else 0
+        return 16 if largest > _LARGEST_OF_8_BITS else 8
+    return 8
+
+
 def _open(data: bytes, kinds: tuple[Kind, ...]) -> ImageFile:
     kind = next((kind for kind in kinds if data.startswith(_MAGIC[kind])), None)
     if kind is None:
@@ -82,8 +112,10 @@ def _open(data: bytes, kinds: tuple[Kind, ...]) -> ImageFile:
         raise PictureError("its first chunk is not its header")
     image = _OPENERS[kind](io.BytesIO(data))
     _check_work(image, data.count(_START_OF_SCAN) if kind == "JPEG" else 1)
-    if getattr(image, "n_frames", 1) > 1:
-        raise PictureError(f"an animation of {getattr(image, 'n_frames', 1)} pictures")
+    num_pictures = getattr(image, "n_frames", 1)
+    if num_pictures > 1:
+        what = "a document" if kind == "TIFF" else "an animation"
+        raise PictureError(f"{what} of {num_pictures} pictures; make them files, or a video")
     return image
 
 

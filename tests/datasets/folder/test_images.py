@@ -97,17 +97,23 @@ def test_a_mask_of_another_size_is_refused(tmp_path):
     assert caught.value.outcome == Outcome.SIZE_MISMATCH
 
 
+PNG_START = b"\x89PNG\r\n\x1a\n"
+
+
+def chunk(kind, body):
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
 def png_of(width_px, height_px):
     """Return a PNG that claims a size and holds next to nothing."""
-    chunks = b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    return PNG_START + b"".join(
+        chunk(kind, body)
         for kind, body in [
             (b"IHDR", struct.pack(">IIBBBBB", width_px, height_px, 8, 2, 0, 0, 0)),
             (b"IDAT", zlib.compress(bytes(1000))),
             (b"IEND", b""),
         ]
     )
-    return b"\x89PNG\r\n\x1a\n" + chunks
 
 
 def grey16():
@@ -123,6 +129,20 @@ def animation():
     return data.getvalue()
 
 
+def huge_part():
+    """Return a GIF whose only picture is larger than its canvas says."""
+    data = bytearray(picture("GIF"))
+    at = data.index(b",\0\0\0\0") + 5
+    data[at : at + 4] = struct.pack("<HH", 40_000, 40_000)
+    return bytes(data)
+
+
+def typed_wrong():
+    """Return a TIFF that gives the place of its pixels as a fraction."""
+    data = picture("TIFF")
+    return data.replace(struct.pack("<HH", 273, 4), struct.pack("<HH", 273, 11))
+
+
 @pytest.mark.parametrize(
     ("name", "data", "message"),
     [
@@ -132,11 +152,15 @@ def animation():
         ("1.png", b"", "1.png: cannot be read as a picture"),
         ("1.png", picture("PNG", (64, 64))[:-30], "1.png: cannot be read as a picture"),
         ("1.png", png_of(65_000, 65_000), "1.png: cannot be read as a picture"),
-        ("1.png", png_of(12_000, 12_000), "12000x12000 pixels, more than 134217728"),
+        ("1.png", png_of(12_000, 12_000), "12000x12000 pixels, more than the 134217728"),
         ("1.png", png_of(0, 5), "1.png: cannot be read as a picture"),
-        ("1.png", grey16(), "its mode is I;16; convert it to 8 bits a colour"),
-        ("1.gif", animation(), "it holds 2 pictures; make them files, or a video"),
+        ("1.png", grey16(), "16 bits a colour; convert it to 8"),
+        ("1.tif", picture("TIFF", mode="F"), "32 bits a colour; convert it to 8"),
+        ("1.tif", picture("TIFF", mode="LAB"), "its mode is LAB; convert it to 8 bits a colour"),
+        ("1.gif", animation(), "an animation of 2 pictures; make them files, or a video"),
         ("1.webp", b"RIFF\x00\x00\x00\x00WEBPVP8 ", "1.webp: cannot be read as a picture"),
+        ("1.gif", huge_part(), "1.gif: cannot be read as a picture"),
+        ("1.tif", typed_wrong(), "1.tif: cannot be read as a picture"),
         ("1.tif", b"II*\x00\xff\xff\xff\xff", "1.tif: cannot be read as a picture"),
     ],
 )
@@ -145,6 +169,56 @@ def test_a_broken_or_huge_picture_is_an_error_of_its_own(tmp_path, name, data, m
     with pytest.raises(ItemError, match=message) as caught:
         only(tmp_path)
     assert caught.value.outcome == Outcome.UNREADABLE
+
+
+def png_16(colour_type, num_bands):
+    """Return a PNG of 2x2 pixels whose bands have 16 bits, which Pillow has no way to write."""
+    rows = (b"\0" + struct.pack(">H", 40_000) * 2 * num_bands) * 2
+    return PNG_START + b"".join(
+        chunk(kind, body)
+        for kind, body in [
+            (b"IHDR", struct.pack(">IIBBBBB", 2, 2, 16, colour_type, 0, 0, 0)),
+            (b"IDAT", zlib.compress(rows)),
+            (b"IEND", b""),
+        ]
+    )
+
+
+def tiff_16():
+    """Return an RGB TIFF of one pixel whose bands have 16 bits."""
+    fields = [(256, 1), (257, 1), (258, None), (259, 1), (262, 2), (273, None), (277, 3), (279, 6)]
+    bits_at = 8 + 2 + 12 * len(fields) + 4
+    places = {258: bits_at, 273: bits_at + 6}
+    entries = b"".join(
+        struct.pack("<HHII", tag, 3, 3 if tag == 258 else 1, places.get(tag, value))
+        for tag, value in fields
+    )
+    head = b"II*\0" + struct.pack("<IH", 8, len(fields)) + entries + bytes(4)
+    return head + struct.pack("<3H", 16, 16, 16) + struct.pack("<3H", *[40_000] * 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("1.png", png_16(0, 1)),
+        ("1.png", png_16(2, 3)),
+        ("1.png", png_16(4, 2)),
+        ("1.png", png_16(6, 4)),
+        ("1.tif", tiff_16()),
+        ("1.ppm", b"P6 1 1 65535\n" + bytes(6)),
+        ("1.ppm", b"P3 1 1 65535\n1 2 3\n"),
+    ],
+)
+def test_more_than_8_bits_a_colour_are_refused(tmp_path, name, data):
+    write(tmp_path / name, data)
+    with pytest.raises(ItemError, match=f"{name}: .*: 16 bits a colour; convert it to 8"):
+        only(tmp_path)
+
+
+@pytest.mark.parametrize("data", [b"P1 2 2\n1 0 0 1\n", b"P4 2 2\n\x80\x40"])
+def test_black_or_white_is_read_too(tmp_path, data):
+    write(tmp_path / "1.pnm", data)
+    assert (decoded(only(tmp_path))[:, :, 0] > 128).tolist() == [[False, True], [True, False]]
 
 
 def test_damaged_exif_data_turns_nothing(tmp_path):

@@ -24,7 +24,7 @@ from vsda.datasets.frames import (
 from vsda.datasets.listing import Item, Source, Unit
 from vsda.errors import ItemError, Outcome
 from vsda.sample import FrameFacts, Mask, Sample
-from vsda.shards.pictures import MAX_PIXELS, PictureError, opened_picture
+from vsda.shards.pictures import Kind, PictureError, num_bits, opened_picture
 
 JPEG_ENDINGS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
 ENCODED_ENDINGS = frozenset(
@@ -34,7 +34,8 @@ ENCODED_ENDINGS = frozenset(
 OBJECTS = b"values are objects of the sequence"
 """The annotation of an item whose mask also goes to `inst.png`."""
 
-_FORMATS = ("PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM")
+_KINDS: tuple[Kind, ...] = ("PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM", "PBM")
+_MAX_BITS = 8
 _MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})
 _ORIENTATION = 0x0112  # the Exif tag
 _UPRIGHT = 1
@@ -128,26 +129,22 @@ def _orientation(image: Image.Image) -> int:
 def _decode(data: bytes, name: str) -> Image.Image:
     """Return a picture that is no JPEG in RGB, turned as its Exif data says."""
     try:
-        with warnings.catch_warnings(action="ignore"):
-            image = Image.open(io.BytesIO(data), formats=_FORMATS)
-            _refuse(image)
+        with warnings.catch_warnings(action="ignore"), opened_picture(data, *_KINDS) as image:
+            _refuse(image, num_bits(image, data))
             image.load()
             turn = _orientation(image)
             return (image if turn == _UPRIGHT else image.transpose(_TURNS[turn])).convert("RGB")
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+    except (PictureError, TypeError) as error:  # a TIFF's tag of another type than Pillow expects
         raise ItemError(
             Outcome.UNREADABLE, f"{name}: cannot be read as a picture: {error}"
         ) from error
 
 
-def _refuse(image: Image.Image) -> None:
-    num_pictures = getattr(image, "n_frames", 1)
-    if image.width * image.height > MAX_PIXELS:
-        raise ValueError(f"{image.width}x{image.height} pixels, more than {MAX_PIXELS}")
-    if num_pictures > 1:
-        raise ValueError(f"it holds {num_pictures} pictures; make them files, or a video")
+def _refuse(image: Image.Image, bits: int) -> None:
+    if bits > _MAX_BITS:
+        raise PictureError(f"{bits} bits a colour; convert it to {_MAX_BITS}")
     if image.mode not in _MODES:
-        raise ValueError(f"its mode is {image.mode}; convert it to 8 bits a colour")
+        raise PictureError(f"its mode is {image.mode}; convert it to 8 bits a colour")
 
 
 def _encoded(image: Image.Image) -> EncodedImage:
