@@ -135,7 +135,7 @@ class TestVideos:
 
     def test_all_videos_may_go(self, out):
         remove(out, *(youtube_id(number) for number in range(8)))
-        assert published(out).keys() == {"ytbb-train.index.json"}
+        assert published(out).keys() == {"README.md", "ytbb-train.index.json"}
         assert open_set(str(out)).index.outcomes == {"withdrawn": 8}
         check_whole(out)
         (done,) = remove(out, ONE)

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from tests.fake_worlds import (
     coco_tree,
     davis_of_many_shards,
+    jpeg,
     snapshot,
     values,
     write,
@@ -22,6 +23,7 @@ from tests.places import memory  # noqa: F401  fixture
 from tests.shards.frames import copy_files, flipped
 from vsda.cli.shards_repair import repair as repair_command
 from vsda.datasets.davis.layout import DavisOptions
+from vsda.datasets.folder.options import FolderOptions
 from vsda.datasets.youtube_bb.annotations import DATASET as VIDEOS
 from vsda.errors import ShardError, VsdaError
 from vsda.prepare import PrepareOptions, prepare
@@ -193,7 +195,7 @@ def test_the_table_of_the_user_must_be_given_again(tmp_path):
         ({"command": "", "dataset": VIDEOS}, "the same `vsda fetch ytbb` makes it again"),
         ({"command": "", "dataset": "mine"}, "'mine', which `vsda prepare` does not know"),
         ({"command": "vsda 'prepare"}, "a command that is none"),
-        ({"split": "../x"}, "unknown --split"),
+        ({"split": "nowhere"}, "unknown --split"),
         ({"settings": {"shard_mb": "many"}}, "odd setting: shard_mb"),
         ({"settings": {"classes": 7}}, "odd setting: classes"),
         ({"settings": {"remap": ["coco"]}}, "odd setting: remap"),
@@ -355,3 +357,23 @@ class TestCommand:
 
     def test_a_folder_without_sets_is_an_error(self, run, tmp_path):
         assert isinstance(run(tmp_path).exception, ShardError)
+
+
+def test_a_set_of_ones_own_folder_is_made_again_with_all_of_its_options(tmp_path):
+    folder = tmp_path / "mine"
+    write(folder / "deep" / "pics" / "a" / "0.jpg", jpeg())
+    own = FolderOptions(images=Path("deep/pics"), still=True, licence="mine alone")
+    options = PrepareOptions(
+        root=folder, out=tmp_path / "out", split="train", classes="all", num_workers=1, own=own
+    )
+    (report,) = prepare("folder", options)
+    tar = tmp_path / "out" / "mine-train-000000.tar"
+    sound = tar.read_bytes()
+    tar.unlink()
+    folder = folder.rename(tmp_path / "renamed")
+    (done,) = repair(
+        str(tmp_path / "out"), RepairOptions(data=tmp_path, root=folder, num_workers=1)
+    )
+    assert done.problems == ()
+    assert tar.read_bytes() == sound
+    assert verify(open_set(str(report.index))) == []

@@ -2,6 +2,7 @@ import json
 import os
 import tempfile
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.fake_worlds import (
     coco_tree,
     davis_of_many_shards,
+    jpeg,
     mask_png,
     small_coco,
     small_davis,
@@ -18,14 +20,20 @@ from tests.fake_worlds import (
 )
 from vsda.datasets.coco.dataset import CocoOptions
 from vsda.datasets.davis.layout import DavisOptions
+from vsda.datasets.folder.options import FolderOptions
+from vsda.datasets.listing import Failure
+from vsda.engine.run import Workers
 from vsda.errors import DatasetError, Outcome, ShardError, UnknownNameError, UsageError, VsdaError
 from vsda.prepare import PrepareOptions, prepare
 from vsda.prepare.job import make_jobs
 from vsda.prepare.staging import finished, open_staging
 from vsda.prepare.task import run_task
+from vsda.shards.change import SetChange, interrupted_changes
 from vsda.shards.index import load_index, open_set
 from vsda.shards.verify import verify
+from vsda.shards.versions import package_versions
 from vsda.storage import exclusive
+from vsda.toolbox.merge import merge_sets
 
 
 @pytest.fixture
@@ -513,3 +521,97 @@ def test_the_index_names_the_command_without_places_and_workers(options):
     assert load_index(str(train.index)).command == (
         "vsda prepare davis --split train --remap coco --classes person,dog"
     )
+
+
+def test_an_option_that_changes_how_files_are_read_makes_another_set(tmp_path):
+    folder = tmp_path / "mine"
+    write(folder / "images" / "a" / "0.jpg", jpeg())
+    options = {"root": folder, "out": tmp_path / "out", "split": "train", "classes": "all"}
+    run(options, "folder")
+    with pytest.raises(ShardError, match=r"options\.still was None, is True"):
+        run(options, "folder", own=FolderOptions(still=True))
+
+
+def test_a_path_among_the_options_is_recorded_as_it_lies_below_the_root(tmp_path):
+    folder = tmp_path / "mine"
+    write(folder / "deep" / "pics" / "a" / "0.jpg", jpeg())
+    own = FolderOptions(images=folder / "deep" / "pics")
+    options = {"root": folder, "out": tmp_path / "out", "split": "train", "classes": "all"}
+    (report,) = run(options, "folder", own=own)
+    assert load_index(str(report.index)).settings["options"] == {"images": "deep/pics"}
+
+
+def test_the_wording_of_notes_and_messages_does_not_make_another_set(options, tree):
+    write(tree.image("lucia", 1), b"broken")
+    (job, _) = make_jobs("davis", PrepareOptions(**options))
+    failure = Failure(key="davis/x", outcome=Outcome.MISSING, message="gone")
+    listing = replace(job.listing, notes=("one",), failures=(failure,))
+    other = replace(listing, notes=("two",), failures=(replace(failure, message="away"),))
+    assert listing.digest() == other.digest()
+    assert listing.digest() != replace(listing, failures=()).digest()
+
+
+@pytest.mark.parametrize("change", [{"mask": "m"}, {"frame_index": 9}, {"frame": "f"}])
+def test_what_is_written_of_an_item_is_in_the_digest(options, change):
+    (job, _) = make_jobs("davis", PrepareOptions(**options))
+    unit = job.listing.units[0]
+    other = replace(unit, items=(replace(unit.items[0], **change), *unit.items[1:]))
+    units = (other, *job.listing.units[1:])
+    assert replace(job.listing, units=units).digest() != job.listing.digest()
+
+
+def test_a_sequence_is_in_the_digest(options):
+    (job, _) = make_jobs("davis", PrepareOptions(**options))
+    units = tuple(replace(unit, sequence=None) for unit in job.listing.units)
+    assert replace(job.listing, units=units).digest() != job.listing.digest()
+
+
+def test_a_run_that_other_packages_began_is_not_gone_on_with(options, monkeypatch):
+    monkeypatch.setattr("vsda.prepare.run.package_versions", lambda: {"pillow": "1"})
+    (job, _) = make_jobs("davis", PrepareOptions(**options))
+    open_staging(job.staging, job.settings | {"versions": {"pillow": "0"}})
+    run_task(job.tasks[0])
+    broken = Path(job.tasks[0].result)
+    broken.write_bytes(broken.read_bytes().replace(b'"nsamples":5', b'"nsamples":4'))
+    train, _ = run(options)
+    assert train.num_samples == 5
+
+
+def test_a_removal_that_was_killed_is_finished_first(options):
+    train, _ = run(options)
+    folder, name = str(options["out"]), "davis-train"
+    change = SetChange(folder, name)
+    shard_set = open_set(f"{folder}/{name}")
+    info = change.cut(shard_set, shard_set.index.shards[0], ["lucia"])
+    with pytest.MonkeyPatch.context() as killed:
+        killed.setattr("vsda.shards.change._take", lambda *_: None)
+        change.commit(replace(shard_set.index, shards=(info,)))
+    again, _ = run(options)
+    assert interrupted_changes(folder) == []
+    assert (train.num_samples, again.num_samples) == (5, 2)
+
+
+def test_a_card_that_cannot_be_written_does_not_fail_the_run(options, caplog):
+    (options["out"] / "README.md").mkdir(parents=True)
+    train, _ = run(options)
+    assert verify(open_set(str(train.index))) == []
+    assert "README.md: not written" in caplog.text
+
+
+def test_a_set_inside_the_folder_that_it_is_made_of_is_up_to_date_the_second_time(tmp_path):
+    folder = tmp_path / "mine"
+    write(folder / "a" / "0.jpg", jpeg())
+    options = {"root": folder, "out": folder / "shards", "split": "train", "classes": "all"}
+    run(options, "folder")
+    assert run(options, "folder")[0].up_to_date
+
+
+def test_parts_that_were_encoded_elsewhere_keep_their_versions(options, tmp_path):
+    train, _ = run(options)
+    folder = Path(str(train.index)).parent
+    index = replace(load_index(str(train.index)), versions={"pillow": "9.0.0"})
+    write(train.index, index.to_json())
+    places = [str(folder / "davis-train"), str(folder / "davis-val")]
+    one = Workers(num_workers=1)
+    made = merge_sets(places, tmp_path / "merged", "all", workers=one, overwrite=False)
+    assert made.index.versions["pillow"] == f"9.0.0+{package_versions()['pillow']}"

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 
 import pytest
 import yaml
@@ -118,3 +119,17 @@ def test_every_dataset_has_its_source(dataset, tmp_path):
     card = make_card([index])
     assert "Licence: " in card
     assert "Please cite: " in card
+
+
+@pytest.mark.parametrize("split", ["train+test", "train-a", "2017"])
+def test_a_split_of_any_name_is_one_that_the_hub_takes(tmp_path, split):
+    index = dataclasses.replace(make_images(tmp_path).index, split=split)
+    (config,) = metadata(make_card([index]))["configs"]
+    assert re.fullmatch(r"\w+(\.\w+)*", str(config["data_files"][0]["split"]))
+
+
+def test_a_folder_in_the_place_of_the_card_is_a_warning(tmp_path, caplog):
+    make_images(tmp_path)
+    (tmp_path / CARD).mkdir()
+    write_card(tmp_path)
+    assert "README.md: not written" in caplog.text

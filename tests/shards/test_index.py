@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -186,3 +187,24 @@ def test_a_renamed_index_is_refused(davis, tmp_path):
     (tmp_path / "davis-train.index.json").rename(tmp_path / "other.index.json")
     with pytest.raises(ShardError, match=r"must be called davis-train\.index\.json"):
         open_set(davis.folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"split": "train\n    path: /etc/passwd"}, "split: 'train"),
+        ({"dataset": "a/b"}, "dataset: 'a/b' is no such name"),
+    ],
+)
+def test_a_dataset_or_split_that_is_no_name_is_refused(davis, changes, message):
+    data = dataclasses.replace(davis.index, **changes).to_json()
+    with pytest.raises(ShardError, match=message):
+        ShardIndex.from_json(data)
+
+
+def test_more_pixels_than_pictures_can_have_are_refused(davis):
+    first, *others = davis.index.shards
+    first = dataclasses.replace(first, class_pixels={1: 10**15})
+    data = dataclasses.replace(davis.index, shards=(first, *others)).to_json()
+    with pytest.raises(ShardError, match=r"shards\.0\.class_pixels\.1: 10{15} of the class 1"):
+        ShardIndex.from_json(data)

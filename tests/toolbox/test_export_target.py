@@ -162,6 +162,7 @@ def test_a_url_gets_its_lists_before_its_marker_is_complete(memory):  # noqa: F8
         marker = json.loads(read_bytes(f"{memory}/out/{MARKER}"))
         assert marker == {"as": "test", "complete": False, "holds": ["images"]}
     marker = json.loads(read_bytes(f"{memory}/out/{MARKER}"))
+    assert len(marker.pop("names_sha256")) == 64
     assert marker == {"as": "test", "complete": True, "files": 1, "holds": ["images"]}
 
 
@@ -200,3 +201,11 @@ def test_overwrite_on_a_url_keeps_what_a_user_put_there(memory):  # noqa: F811
 def test_a_whole_bucket_is_no_target():
     with pytest.raises(UsageError, match="is a whole bucket; name a folder in it"):
         export_to("memory://bucket")
+
+
+def test_overwrite_keeps_what_a_user_put_deep_into_an_export(tmp_path):
+    export_to(tmp_path / "out")
+    (tmp_path / "out/images/notes.txt").write_text("years of work")
+    with pytest.raises(UsageError, match="files were added to this export or taken from it"):
+        export_to(tmp_path / "out", overwrite=True)
+    assert (tmp_path / "out/images/notes.txt").read_text() == "years of work"

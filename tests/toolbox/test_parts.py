@@ -1,8 +1,10 @@
 """Which part a sequence belongs to hangs on its name, the shares and the seed alone."""
 
 import hashlib
+import os
 from collections import Counter
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
@@ -109,7 +111,7 @@ class TestList:
             self.read(tmp_path, data)
 
     def test_a_missing_file_is_told(self, tmp_path):
-        with pytest.raises(UsageError, match=r"--list .*none.txt: No such file"):
+        with pytest.raises(UsageError, match=r"--list .*none.txt: cannot be read: .*No such file"):
             read_list(tmp_path / "none.txt")
 
     def test_it_must_name_what_the_set_has_and_nothing_else(self, tmp_path):
@@ -124,3 +126,11 @@ class TestList:
     def test_of_many_names_a_few_are_shown(self, tmp_path):
         with pytest.raises(ShardError, match=r"n0, n1, n2, n3, n4 and 3 more of set are in no"):
             by_list({}, [f"n{number}" for number in range(8)], "set", tmp_path / "x")
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no endless file on this machine")
+def test_a_list_that_is_no_file_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(UsageError, match=r"--list .*(pipe|zero)"):
+            read_list(place)

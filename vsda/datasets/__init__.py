@@ -1,19 +1,19 @@
 """The datasets that `vsda prepare` knows: one folder each, listed here."""
 
-from vsda.datasets.coco import dataset as coco
-from vsda.datasets.davis import dataset as davis
-from vsda.datasets.fbms import dataset as fbms
-from vsda.datasets.folder import dataset as folder
+from vsda.datasets.coco.dataset import DATASET as COCO
+from vsda.datasets.davis.dataset import DATASET as DAVIS
+from vsda.datasets.fbms.dataset import DATASET as FBMS
+from vsda.datasets.folder.dataset import DATASET as FOLDER
 from vsda.datasets.listing import Dataset
-from vsda.datasets.voc import dataset as voc
+from vsda.datasets.voc.dataset import DATASET as VOC
 from vsda.errors import UnknownNameError
 
 DATASETS: dict[str, Dataset] = {
-    "coco": coco.DATASET,
-    "davis": davis.DATASET,
-    "fbms": fbms.DATASET,
-    "folder": folder.DATASET,
-    "voc": voc.DATASET,
+    "coco": COCO,
+    "davis": DAVIS,
+    "fbms": FBMS,
+    "folder": FOLDER,
+    "voc": VOC,
 }
 
 

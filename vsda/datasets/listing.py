@@ -115,7 +115,10 @@ class Listing:
     notes: tuple[str, ...] = ()
 
     def digest(self) -> str:
-        """Return a SHA-256 over names and sizes; it does not depend on where the root lies."""
+        """Return a SHA-256 over what would be written, from names and sizes of the files.
+
+        It depends neither on where the root lies nor on the wording of messages and notes.
+        """
         digest = hashlib.sha256()
         for row in self._rows():
             digest.update(json.dumps(row).encode() + b"\n")
@@ -125,12 +128,13 @@ class Listing:
         for unit in self.units:
             for item in unit.items:
                 yield [
-                    *(item.key, item.image, item.image_bytes, item.mask, item.mask_bytes),
+                    *(unit.sequence, item.key, item.frame, item.frame_index),
+                    *(item.image, item.image_bytes, item.mask, item.mask_bytes),
                     *_digests(item.annotation),
                 ]
         for failure in self.failures:
-            yield [failure.key, failure.outcome, failure.message, failure.num_items]
-        yield [self.num_left_out, *self.notes]
+            yield [failure.key, failure.outcome, failure.num_items]
+        yield [self.num_left_out]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -38,7 +38,7 @@ from vsda.manifests.fbms import (
     fbms_splits,
     read_fbms_regions,
 )
-from vsda.manifests.table import manifest_path, read_table
+from vsda.manifests.table import manifest_path, read_table, table_sha256
 from vsda.manifests.voc import VocValue, voc_values
 from vsda.manifests.ytbb import YtbbClass, ytbb_classes
 
@@ -80,6 +80,7 @@ __all__ = [
     "read_table",
     "sources",
     "stuffthing_values",
+    "table_sha256",
     "voc_values",
     "ytbb_classes",
 ]

@@ -3,6 +3,7 @@
 A table starts with `#` comments that give its origin, then a header line, then one fact per row.
 """
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +17,11 @@ Row = TypeVar("Row")
 def manifest_path(dataset: str, table: str) -> Path:
     """Return where the table of a dataset lies, such as ("davis", "objects")."""
     return resource_dir("manifests") / dataset / f"{table}.tsv"
+
+
+def table_sha256(dataset: str, table: str) -> str:
+    """Return the hash of a table, which says in an index by which facts a set was made."""
+    return hashlib.sha256(manifest_path(dataset, table).read_bytes()).hexdigest()
 
 
 def read_table(

@@ -13,6 +13,9 @@ from vsda.prepare.options import BYTES_PER_MB, PrepareOptions, requests
 from vsda.prepare.task import ShardTask, assign
 from vsda.storage import Place, join, to_place
 
+TABLE, NAME = "class_map", "name"
+"""Own options of datasets of which the content of a file and the name of the set decide."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SetJob:
@@ -76,6 +79,7 @@ def _job(dataset: Dataset, request: Request, options: PrepareOptions) -> SetJob:
     name = f"{listing.dataset}-{listing.split}"
     settings = {
         **request.rules.settings(),
+        **_own_settings(dataset, request),
         **listing.settings,
         "shard_mb": options.shard_mb,
         "listing_sha256": listing.digest(),
@@ -91,6 +95,26 @@ def _job(dataset: Dataset, request: Request, options: PrepareOptions) -> SetJob:
         command=_command(dataset, request, options),
         tasks=tuple(assign(listing, dataset.name, source, folder, options.shard_mb * BYTES_PER_MB)),
     )
+
+
+def _own_settings(dataset: Dataset, request: Request) -> dict[str, Any]:
+    """Return what the dataset's own options say other than usual; paths are as below the root.
+
+    Of a table there is the name of its file; the dataset adds its hash.
+    """
+    usual = asdict(dataset.options())
+    stated = {
+        name: _text(request.root, name, value) if isinstance(value, Path) else value
+        for name, value in asdict(request.options).items()
+        if name != NAME and value != usual[name]
+    }
+    return {"options": stated} if stated else {}
+
+
+def _text(root: Path, name: str, path: Path) -> str:
+    if name == TABLE:
+        return path.name
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)
 
 
 def _command(dataset: Dataset, request: Request, options: PrepareOptions) -> str:

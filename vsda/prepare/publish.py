@@ -6,7 +6,7 @@ from typing import Any
 
 from vsda.datasets.listing import Failure
 from vsda.errors import ShardError
-from vsda.prepare.job import SetJob
+from vsda.prepare.job import TABLE, SetJob
 from vsda.prepare.report import read_rows, report_rows, total_outcomes
 from vsda.prepare.task import TaskResult
 from vsda.shards.index import ShardIndex, index_path
@@ -89,11 +89,11 @@ def publish(job: SetJob, results: Sequence[TaskResult], failures: Iterable[Failu
 
 def decisive(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that decide what is written: a table's content does, not its name."""
-    return {
-        name: value
-        for name, value in settings.items()
-        if name != "class_map" or "class_map_sha256" not in settings
-    }
+    if "class_map_sha256" not in settings:
+        return dict(settings)
+    own = {name: value for name, value in settings.get("options", {}).items() if name != TABLE}
+    others = {name: value for name, value in settings.items() if name not in {TABLE, "options"}}
+    return others | ({"options": own} if own else {})
 
 
 def _fault(index: ShardIndex, job: SetJob) -> str | None:

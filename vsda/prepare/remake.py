@@ -15,7 +15,7 @@ from vsda.datasets.listing import Dataset
 from vsda.datasets.youtube_bb.annotations import DATASET as VIDEOS
 from vsda.engine.run import Workers, run_tasks
 from vsda.errors import ShardError, VsdaError
-from vsda.prepare.job import SetJob, make_jobs
+from vsda.prepare.job import NAME, TABLE, SetJob, make_jobs
 from vsda.prepare.options import PrepareOptions
 from vsda.prepare.publish import decisive
 from vsda.prepare.staging import finished
@@ -25,8 +25,6 @@ from vsda.shards.index import ShardIndex, ShardInfo, ShardSet
 from vsda.shards.standing import difference
 
 _PREPARE = ("vsda", "prepare")
-_MANIFEST = "manifest"
-"""What settings say of a set whose table of classes is vsda's own."""
 
 
 def job_like(index: ShardIndex, folder: str, root: Path, class_map: Path | None = None) -> SetJob:
@@ -36,12 +34,12 @@ def job_like(index: ShardIndex, folder: str, root: Path, class_map: Path | None 
         ShardError: The set was not made by `vsda prepare`, or these originals make another.
         DatasetError: The originals are not there.
     """
-    dataset, stated = _maker(index)
+    dataset = _maker(index)
     options = PrepareOptions(
         root=root,
         out=folder,
         split=index.split,
-        own=_own_options(dataset, dict(index.settings) | stated, class_map),
+        own=_own_options(dataset, index, class_map),
         **_stated_options(index.settings),
     )
     jobs = {job.name: job for job in make_jobs(dataset.name, options)}
@@ -101,7 +99,7 @@ class Originals:
     def _job(self) -> SetJob:
         index = self.shard_set.index
         try:
-            root = self.root or self.data / _maker(index)[0].name
+            root = self.root or self.data / _maker(index).name
             return job_like(index, self.shard_set.folder, root, self.class_map)
         except VsdaError as error:
             raise ShardError(f"{error}; or give --copy with another copy of the set") from error
@@ -128,8 +126,8 @@ def _run(tasks: Sequence[ShardTask], num_workers: int | None) -> Iterator[TaskRe
     return (done[task.number] for task in tasks)
 
 
-def _maker(index: ShardIndex) -> tuple[Dataset, dict[str, str]]:
-    """Return the dataset that makes a set and the options in the command that its index has."""
+def _maker(index: ShardIndex) -> Dataset:
+    """Return the dataset that makes a set, which the command in its index names."""
     try:
         words = shlex.split(index.command)
     except ValueError as error:
@@ -141,9 +139,7 @@ def _maker(index: ShardIndex) -> tuple[Dataset, dict[str, str]]:
         raise ShardError("not made by `vsda prepare`; the same `vsda fetch ytbb` makes it again")
     if name not in DATASETS:
         raise ShardError(f"made from {name!r:.80}, which `vsda prepare` does not know")
-    pairs = zip(words[3::2], words[4::2], strict=False)
-    stated = {option.removeprefix("--").replace("-", "_"): value for option, value in pairs}
-    return get_dataset(name), stated
+    return get_dataset(name)
 
 
 def _stated_options(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,15 +158,18 @@ class _Settings:
     shard_mb: int | None = None
 
 
-def _own_options(dataset: Dataset, stated: Mapping[str, Any], class_map: Path | None) -> Any:
+def _own_options(dataset: Dataset, index: ShardIndex, class_map: Path | None) -> Any:
     """Return the dataset's own options from what an index says of them."""
     names = {field.name for field in dataclasses.fields(dataset.options)}
-    chosen = {name: stated[name] for name in names if stated.get(name) is not None}
-    if "class_map" in chosen:
-        if class_map is None and chosen["class_map"] != _MANIFEST:
-            raise ShardError(f"made with the table {chosen['class_map']}; give it by --class-map")
-        chosen["class_map"] = class_map
-    return _checked(dataset.options, chosen)
+    stated = index.settings.get("options", {})
+    if not isinstance(stated, Mapping) or not stated.keys() <= names:
+        raise ShardError(f"its index has an odd setting: options: {stated!r:.200}")
+    own = dict(stated) | ({NAME: index.dataset} if NAME in names else {})
+    if TABLE in own and "class_map_sha256" in index.settings:  # a word stands for no file
+        if class_map is None:
+            raise ShardError(f"made with the table {own[TABLE]}; give it by --class-map")
+        own[TABLE] = class_map
+    return _checked(dataset.options, own)
 
 
 def _checked(kind: type[Any], values: Mapping[str, Any]) -> Any:

@@ -22,6 +22,7 @@ from vsda.prepare.task import TaskResult, run_task
 from vsda.progress import progress
 from vsda.shards.card import write_card
 from vsda.shards.change import finish_change
+from vsda.shards.versions import package_versions
 from vsda.storage import exclusive, exists, join, local_path, remove_tree, write_atomic
 
 
@@ -78,7 +79,7 @@ def _make_set(
 
 
 def _run_tasks(job: SetJob, options: PrepareOptions) -> list[TaskResult]:
-    open_staging(job.staging, job.settings)
+    open_staging(job.staging, job.settings | {"versions": package_versions()})
     done = {task.number: result for task in job.tasks if (result := finished(task)) is not None}
     todo = [task for task in job.tasks if task.number not in done]
     workers = Workers(

@@ -4,11 +4,12 @@ Its head is the metadata of a dataset card of the Hugging Face Hub, so a folder 
 uploaded as it is and each set opens by its name.
 """
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from vsda.errors import ShardError
+from vsda.errors import ShardError, VsdaError
 from vsda.manifests import CardSource, card_sources
 from vsda.shards.index import ShardIndex, load_index
 from vsda.shards.names import INDEX_SUFFIX
@@ -27,6 +28,7 @@ from vsda.storage import (
     write_atomic,
 )
 
+_LOG = logging.getLogger(__name__)
 CARD = "README.md"
 MARK = "<!-- vsda writes this card anew with every change of the sets; edits are lost -->"
 _LOCK = ".card.lock"
@@ -44,9 +46,15 @@ _FIELDS = """\
 def write_card(folder: Place) -> None:
     """Write the card of all sets in a folder or URL; a README.md of anybody else stays.
 
-    Raises:
-        VsdaError: The disk is full, or another process writes the card for many seconds.
+    The sets are whole without it, so what keeps it from being written is a warning.
     """
+    try:
+        _write(folder)
+    except (VsdaError, OSError) as error:
+        _LOG.warning("%s: not written: %s", join(folder, CARD), error)
+
+
+def _write(folder: Place) -> None:
     place = join(folder, CARD)
     with _alone(folder):
         card, found = make_card(_indexes(folder)).encode(), _read(place)
@@ -110,7 +118,7 @@ def _head(indexes: list[ShardIndex]) -> str:
         lines += [
             f"- config_name: {index.name}",
             "  data_files:",
-            f"  - split: {index.split.replace('-', '_')}",
+            f"  - split: {re.sub(r'[^A-Za-z0-9_]+', '_', index.split)}",
             f'    path: "{index.name}-[0-9]*.tar"',
         ]
     return "\n".join([*lines, "---"])

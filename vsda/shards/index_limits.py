@@ -6,6 +6,7 @@ from tarfile import BLOCKSIZE
 from typing import TYPE_CHECKING
 
 from vsda.errors import ShardError
+from vsda.shards.pictures import MAX_PIXELS
 from vsda.taxonomy import NUM_VALUES
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ _MAX_TAR_BYTES = 1 << 50
 _MAX_SAMPLES = 1 << 30
 """Of a set; an order of so many still fits into a machine's memory."""
 _PLAIN_NAME = re.compile(r"[^/\\\x00-\x1f\x7f]{1,200}")
+_WORD = re.compile(r"[\w.+-]{1,500}")
+"""Of a dataset or a split; those of merged sets are joined by a plus sign."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -26,6 +29,9 @@ def check_limits(index: "ShardIndex") -> None:
     """
     if not _is_plain(index.name):
         raise ShardError(f"not a shard index: name: {index.name!r:.80} is no name for a file")
+    for field, word in (("dataset", index.dataset), ("split", index.split)):
+        if not _WORD.fullmatch(word):
+            raise ShardError(f"not a shard index: {field}: {word!r:.80} is no such name")
     seen: set[str] = set()
     for number, info in enumerate(index.shards):
         for name, found in _faults(info, seen):
@@ -48,7 +54,7 @@ def _faults(info: "ShardInfo", seen: set[str]) -> Iterator[tuple[str, str]]:
         if not _SHA256.fullmatch(getattr(info, name)):
             yield name, f"{getattr(info, name)!r:.80} is no SHA-256"
     for name, coco_id, count in _class_counts(info):
-        if not 0 <= coco_id < NUM_VALUES or count < 0:
+        if not 0 <= coco_id < NUM_VALUES or not 0 <= count <= info.nsamples * MAX_PIXELS:
             yield f"{name}.{coco_id}", f"{count} of the class {coco_id}"
     for number, row in enumerate(info.sequences):
         if not 0 < row.num_frames <= info.nsamples:

@@ -56,7 +56,8 @@ def publish_set(
 
     Args:
         out: Folder or URL of the set.
-        index: The index of the set but for its shards.
+        index: The index of the set but for its shards; without versions it gets those of this
+            process.
         staged: The shards in order.
         files: Name in `out` to content of what else belongs to the set.
         staging: Folder of the finished shards, which is deleted at the end.
@@ -69,12 +70,13 @@ def publish_set(
     _sync(out)
     shards = _give_names(out, index.name, staged)
     _delete_others(out, index.name, shards)
-    whole = replace(index, shards=tuple(shards), versions=package_versions())
+    versions = index.versions or package_versions()
+    whole = replace(index, shards=tuple(shards), versions=versions)
     for name, data in files.items():
         write_atomic(join(out, name), data)
     write_atomic(place, whole.to_json())
-    write_card(out)
     remove_tree(staging)
+    write_card(out)
     return whole
 
 

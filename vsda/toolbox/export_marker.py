@@ -1,7 +1,10 @@
 """The file that says whose an export is: what may be replaced, and whether all of it is there."""
 
+import hashlib
 import json
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from vsda.errors import UsageError
@@ -9,6 +12,23 @@ from vsda.storage import Place, exists, join, list_names, local_path, read_bytes
 
 MARKER = ".vsda-export.json"
 _MAX_MARKER_BYTES = 1 << 24
+
+
+class NameSum:
+    """A hash of the names of any number of files, in any order, that keeps none of them."""
+
+    def __init__(self) -> None:
+        self._sum = 0
+
+    def add(self, name: str) -> None:
+        """Add a name that was not added before."""
+        digest = hashlib.sha256(os.fsencode(name)).digest()
+        self._sum = (self._sum + int.from_bytes(digest)) % (1 << 256)
+
+    @property
+    def text(self) -> str:
+        """The hash, 64 hexadecimal digits."""
+        return f"{self._sum:064x}"
 
 
 def check_free(out: Place, overwrite: bool) -> None:
@@ -41,6 +61,22 @@ def check_free(out: Place, overwrite: bool) -> None:
             f"--out {out}: --overwrite would delete {', '.join(strange)}, which the export did not "
             "make; move that away, or name another folder"
         )
+    if path is not None and _name_sum(path) != marker.get("names_sha256"):
+        raise UsageError(
+            f"--out {out}: files were added to this export or taken from it, and --overwrite would "
+            "delete all of it; move it away, or name another folder"
+        )
+
+
+def _name_sum(folder: Path) -> str:
+    """Return the hash of the names of all files below `folder` but for the marker."""
+    names = NameSum()
+    for top, _, files in os.walk(folder):
+        for file in files:
+            name = os.path.relpath(os.path.join(top, file), folder)  # noqa: PTH118  the fast way
+            if name != MARKER:
+                names.add(name)
+    return names.text
 
 
 def was_interrupted(out: str, description: Mapping[str, Any]) -> bool:

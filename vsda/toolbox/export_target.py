@@ -29,7 +29,7 @@ from vsda.storage import (
     sync_dir,
     write_atomic,
 )
-from vsda.toolbox.export_marker import MARKER, check_free, was_interrupted
+from vsda.toolbox.export_marker import MARKER, NameSum, check_free, was_interrupted
 
 _STAGING, _OLD, _LOCK = ".export.part", ".export.old", ".export.lock"
 _NUM_UPLOADS = 8
@@ -42,6 +42,7 @@ class Target:
         self._root = root
         self._description = dict(description)
         self._tops: set[str] = set()
+        self._names = NameSum()
         self.num_files = 0
 
     def write(self, name: str, data: bytes) -> None:
@@ -64,13 +65,14 @@ class Target:
         top = name.partition("/")[0]
         is_new = top not in self._tops
         self._tops.add(top)
+        self._names.add(name)
         self.num_files += 1
         return is_new
 
     def _marker(self, *, complete: bool) -> bytes:
         facts = {"complete": complete, "holds": sorted(self._tops)}
         if complete:
-            facts["files"] = self.num_files
+            facts |= {"files": self.num_files, "names_sha256": self._names.text}
         return json.dumps(self._description | facts, sort_keys=True, indent=2).encode() + b"\n"
 
 
@@ -101,7 +103,7 @@ class _RemoteTarget(Target):
     ) -> None:
         super().__init__(root, description)
         self._pool = pool
-        self._names: set[str] = set()
+        self._announced: set[str] = set()
         self._sending: deque[Future[None]] = deque()
 
     def write(self, name: str, data: bytes) -> None:
@@ -128,9 +130,9 @@ class _RemoteTarget(Target):
         write_atomic(join(self._root, MARKER), self._marker(complete=True))
 
     def _announce(self, name: str) -> None:
-        if name in self._names:
+        if name in self._announced:
             raise _twice(name)
-        self._names.add(name)
+        self._announced.add(name)
         if self._count(name):
             self.start()
 

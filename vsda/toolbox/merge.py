@@ -109,7 +109,17 @@ def _index(name: str, sources: Sequence[Source]) -> ShardIndex:
         command=" ".join(
             ["vsda shards merge", *(index.name for index in indexes), f"--name {name}"]
         ),
+        versions=_versions(indexes),
     )
+
+
+def _versions(indexes: Sequence[ShardIndex]) -> dict[str, str]:
+    """Return the versions that encoded the parts, several of one package joined."""
+    names = sorted({name for index in indexes for name in index.versions})
+    return {
+        name: _joined(index.versions[name] for index in indexes if name in index.versions)
+        for name in names
+    }
 
 
 def _joined(words: Iterable[str]) -> str:

@@ -7,7 +7,8 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from pathlib import Path
 
-from vsda.errors import ShardError, UsageError, suggest
+from vsda.errors import ShardError, UsageError, VsdaError, suggest
+from vsda.storage import read_bytes
 
 PartOf = Callable[[str], str]
 """Sequence, or key of a still image, to the name of its part."""
@@ -15,6 +16,7 @@ PartOf = Callable[[str], str]
 _NAME = re.compile(r"[A-Za-z0-9_]+(-[A-Za-z0-9_]+)*")
 _MAX_SHOWN = 5
 _MAX_SEEDS = 1000
+_MAX_LIST_BYTES = 1 << 28
 
 
 def parse_parts(text: str) -> dict[str, Fraction]:
@@ -126,9 +128,9 @@ def _share(number: str, text: str) -> Fraction:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        raise UsageError(f"--list {path}: {error.strerror}") from error
+        return read_bytes(path, most=_MAX_LIST_BYTES).decode("utf-8-sig").splitlines()
+    except (OSError, VsdaError) as error:
+        raise UsageError(f"--list {error}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"--list {path}: {error}; save it as text in UTF-8") from error
 

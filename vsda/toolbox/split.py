@@ -161,6 +161,7 @@ def _new_set(
             *index.notes,
         ),
         command=f"vsda shards split {index.name} {parts.words()}",
+        versions=index.versions,
     )
     return new_set(out, new_index, works)
 

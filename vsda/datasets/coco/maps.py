@@ -21,7 +21,7 @@ from vsda.datasets.listing import (
     find_files,
 )
 from vsda.errors import Outcome
-from vsda.manifests import stuffthing_values
+from vsda.manifests import stuffthing_values, table_sha256
 from vsda.sample import legal_key
 
 STUFFTHINGMAPS = "stuffthingmaps"
@@ -42,7 +42,10 @@ def list_maps(request: Request) -> Listing:
         split=request.split,
         root=request.root,
         units=_units(request, images, masks),
-        settings={"labels": STUFFTHINGMAPS},
+        settings={
+            "labels": STUFFTHINGMAPS,
+            "table_sha256": table_sha256(NAME, STUFFTHINGMAPS),
+        },
         failures=tuple(
             Failure(
                 key=legal_key(NAME, folder, stem),

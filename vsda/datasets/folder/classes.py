@@ -23,6 +23,7 @@ from vsda.manifests import (
     IGNORE_CLASS,
     NO_CLASS,
     coco_classes,
+    table_sha256,
     voc_values,
 )
 from vsda.sample import Mask, legal_key
@@ -80,8 +81,9 @@ class ClassMap:
 
     def settings(self) -> dict[str, str]:
         """Return what an index records of it."""
-        digest = {} if self.sha256 is None else {"class_map_sha256": self.sha256}
-        return {"class_map": self.label} | digest
+        if self.sha256 is None:
+            return {"class_map": self.label, "table_sha256": table_sha256(self.label, "classes")}
+        return {"class_map": self.label, "class_map_sha256": self.sha256}
 
 
 def is_coloured(table: Mapping[int, object]) -> bool:

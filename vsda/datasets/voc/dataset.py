@@ -37,7 +37,7 @@ from vsda.datasets.voc.layout import (
     split_list,
 )
 from vsda.errors import Outcome, UsageError
-from vsda.manifests import voc_values
+from vsda.manifests import table_sha256, voc_values
 from vsda.sample import FrameFacts, Mask, Sample, legal_key
 
 NAME = "voc"
@@ -127,6 +127,7 @@ def _list_labelled(request: Request) -> Listing:
         units=tuple(
             Unit(sequence=None, items=(_labelled_item(files, stem),), table=table) for stem in stems
         ),
+        settings={"table_sha256": table_sha256(NAME, "classes")},
         failures=tuple(
             _missing(files, name, split_list(request.split))
             for name in files.names
