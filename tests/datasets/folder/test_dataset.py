@@ -278,7 +278,7 @@ def test_a_split_is_letters_digits_and_underscores(tmp_path, split):
 
 
 def test_settings_of_videos_are_recorded_only_with_videos(tmp_path):
-    assert listing_of(add(tmp_path / "i", "1.jpg"), fps="10").settings == {}
+    assert listing_of(add(tmp_path / "i", "1.jpg")).settings == {}
     listing = listing_of(add(tmp_path / "v", "1.mp4"), fps="60/2", licence="CC BY 4.0")
     assert listing.settings == {
         "fps": "30",
@@ -286,6 +286,24 @@ def test_settings_of_videos_are_recorded_only_with_videos(tmp_path):
         "jpeg_quality": 95,
         "licence": "CC BY 4.0",
     }
+
+
+@pytest.mark.parametrize(
+    ("options", "given"),
+    [
+        ({"fps": "10"}, "--fps 10"),
+        ({"fps": "native", "short_side": 9}, "--fps native --short-side 9"),
+        ({"short_side": 9}, "--short-side 9"),
+    ],
+)
+def test_options_for_videos_are_refused_where_there_is_none(tmp_path, options, given):
+    add(tmp_path, "1.jpg")
+    with pytest.raises(UsageError) as caught:
+        listing_of(tmp_path, **options)
+    assert str(caught.value) == (
+        f"{given}: for videos alone, and none was found in {tmp_path}; leave it out, or give the "
+        "folder of the videos as --videos"
+    )
 
 
 def test_listing_takes_less_than_a_tenth_of_a_millisecond_of_a_file(tmp_path):

@@ -18,6 +18,7 @@ from vsda.datasets.folder.options import (
     dataset_name,
     encoding_of,
     rate_of,
+    refuse_for_images,
 )
 from vsda.datasets.folder.tables import make_tables
 from vsda.datasets.folder.videos import VIDEO_ENDINGS, video_samples
@@ -35,6 +36,8 @@ def list_split(request: Request) -> Listing:
     rate, encoding = rate_of(options), encoding_of(options)
     name = dataset_name(request)
     layout = open_layout(request)
+    if not layout.videos.files:
+        refuse_for_images(options, str(layout.root))
     tables = make_tables(request, layout)
     found = list_units(Lister(layout, tables, name, options.still))
     of_videos = {

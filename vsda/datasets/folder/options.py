@@ -14,6 +14,7 @@ from vsda.video.shown import Encoding
 JPEG_QUALITY = 95
 """Of what is no JPEG yet: videos, and pictures of other kinds."""
 NATIVE = "native"
+_USUAL_FPS = "30"
 _MAX_FPS = 1000
 _MIN_FPS = Fraction(1, 3600)
 _RATE = re.compile(r"[0-9]{1,9}(/[0-9]{1,9})?")
@@ -44,7 +45,7 @@ class FolderOptions:
     masks: Path | None = None
     videos: Path | None = None
     class_map: Path | None = None
-    fps: str = "30"
+    fps: str = _USUAL_FPS
     short_side: int = 0
     still: bool = False
     licence: str | None = None
@@ -110,3 +111,14 @@ def encoding_of(options: FolderOptions) -> Encoding:
     if options.short_side < 0:
         raise UsageError(f"--short-side {options.short_side}: expected pixels, or 0 for no limit")
     return Encoding(short_side_px=options.short_side or None, jpeg_quality=JPEG_QUALITY)
+
+
+def refuse_for_images(options: FolderOptions, where: str) -> None:
+    """Raise UsageError where options that are for videos alone are given, as `where` has none."""
+    given = [f"--fps {options.fps}"] if options.fps != _USUAL_FPS else []
+    given += [f"--short-side {options.short_side}"] if options.short_side else []
+    if given:
+        raise UsageError(
+            f"{' '.join(given)}: for videos alone, and none was found in {where}; leave it out, or "
+            "give the folder of the videos as --videos"
+        )
