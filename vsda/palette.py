@@ -36,6 +36,8 @@ _GOLDEN_TURN = 0.618034
 _FIRST_HUE = 0.8  # of the tried ones, that which keeps the two nearest colours furthest apart
 _LIGHTNESS = (0.32, 0.5, 0.68, 0.82)
 _SATURATION = (0.95, 0.6, 0.35)
+_OBJECT_LIGHTNESS = (0.5, 0.62, 0.42)
+_OBJECT_SATURATION = 0.85
 
 
 def class_colour(coco_id: int) -> Colour:
@@ -43,7 +45,16 @@ def class_colour(coco_id: int) -> Colour:
     return _colours().get(coco_id, _VOID)
 
 
-def overlay(image: NDArray[np.uint8], mask: Mask, opacity: float = 0.5) -> NDArray[np.uint8]:
+def object_colour(object_id: int) -> Colour:
+    """Return the colour of an object, far from those of the objects numbered next to it."""
+    hue, light = object_id * _GOLDEN_TURN % 1, _OBJECT_LIGHTNESS[object_id % 3]
+    red, green, blue = colorsys.hls_to_rgb(hue, light, _OBJECT_SATURATION)
+    return round(255 * red), round(255 * green), round(255 * blue)
+
+
+def overlay(
+    image: NDArray[np.uint8], mask: Mask, opacity: float = 0.5, *, is_objects: bool = False
+) -> NDArray[np.uint8]:
     """Return `image` with the classes of `mask` drawn over it.
 
     Classes are tinted and outlined in their colour, void (255) is hatched in grey, background stays
@@ -51,12 +62,13 @@ def overlay(image: NDArray[np.uint8], mask: Mask, opacity: float = 0.5) -> NDArr
 
     Args:
         image: (H, W, 3) RGB.
-        mask: (H, W) COCO ids.
+        mask: (H, W) COCO ids, or object ids.
         opacity: Share of the colour inside the outlines, in [0, 1].
+        is_objects: The mask has object ids, each of which is drawn in its `object_colour`.
     """
     if image.shape != (*mask.shape, 3):
         raise ValueError(f"image {image.shape} and mask {mask.shape} do not fit together")
-    colour = _lookup()[mask]
+    colour = (_object_lookup() if is_objects else _lookup())[mask]
     hatched = (mask == IGNORE_INDEX) & _stripes(*mask.shape)
     colour[hatched] = _VOID_LIGHT
     share = np.where(mask == BACKGROUND_ID, 0.0, opacity)
@@ -89,6 +101,12 @@ def _turned(number: int) -> Colour:
 @cache
 def _lookup() -> NDArray[np.uint8]:
     return np.array([class_colour(value) for value in range(NUM_VALUES)], dtype=np.uint8)
+
+
+@cache
+def _object_lookup() -> NDArray[np.uint8]:
+    colours = {value: object_colour(value) for value in range(NUM_VALUES)}
+    return np.array([*(colours | {IGNORE_INDEX: _VOID}).values()], dtype=np.uint8)
 
 
 def _stripes(height_px: int, width_px: int) -> NDArray[np.bool_]:

@@ -2,10 +2,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import ImageDraw
 
 from tests.shards.frames import frame, jpeg, make_set
 from vsda.errors import ShardError
-from vsda.palette import class_colour
+from vsda.palette import class_colour, object_colour
 from vsda.sample import FrameFacts
 from vsda.shards.sheet import contact_sheet
 
@@ -69,6 +70,22 @@ def test_the_mask_is_drawn_over_the_picture(tmp_path):
     black, colour = np.zeros(3), np.array(class_colour(18))
     centre = image[-64, 24 + CELL_PX // 2]
     assert np.allclose(centre, (black + colour) / 2, atol=2)
+
+
+def test_without_classes_the_objects_are_drawn_and_called_so(tmp_path, monkeypatch):
+    inst = np.full((4, 6), 3, dtype=np.uint8)
+    objects = make_set(tmp_path, [[frame(0, seg=None, inst=inst)]])
+    notes = []
+    caption = ImageDraw.ImageDraw.text
+    monkeypatch.setattr(
+        ImageDraw.ImageDraw,
+        "text",
+        lambda self, place, text, *more: (notes.append(text), caption(self, place, text, *more)),
+    )
+    image = pixels(contact_sheet(objects, 1, 1, CELL_PX))
+    assert np.allclose(image[-64, 24 + CELL_PX // 2], np.array(object_colour(3)) / 2, atol=2)
+    assert notes[-1] == "objects"
+    assert "no mask" not in notes
 
 
 def test_a_long_legend_takes_more_rows(tmp_path):

@@ -1,7 +1,6 @@
 """Pictures and masks as data URLs: small, and with colours that tell each value from all others."""
 
 import base64
-import colorsys
 import io
 from functools import cache
 
@@ -10,13 +9,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vsda.errors import ShardError
-from vsda.palette import Colour, class_colour
+from vsda.palette import Colour, class_colour, object_colour
 from vsda.sample import Mask
 from vsda.shards.pictures import PictureError, opened_picture
 from vsda.taxonomy import BACKGROUND_ID, NUM_VALUES, class_names
 
 _QUALITY = 84
-_GOLDEN_TURN = 0.618034
 _EXIF_ORIENTATION = 0x0112
 
 
@@ -69,13 +67,13 @@ def data_url(kind: str, data: bytes) -> str:
 def class_colours() -> tuple[Colour, ...]:
     """Return a colour of its own for each mask value; that of `class_colour` for COCO's classes."""
     known = class_names()
-    return tuple(class_colour(v) if v in known else _turned(v) for v in range(NUM_VALUES))
+    return tuple(class_colour(v) if v in known else object_colour(v) for v in range(NUM_VALUES))
 
 
 @cache
 def object_colours() -> tuple[Colour, ...]:
     """Return a colour of its own for each object id, neighbours far apart."""
-    return tuple(_turned(value) for value in range(NUM_VALUES))
+    return tuple(object_colour(value) for value in range(NUM_VALUES))
 
 
 def css(colour: Colour) -> str:
@@ -104,10 +102,3 @@ def _encoded(picture: Image.Image) -> str:
 def _fitted(size: tuple[int, int], max_side_px: int) -> tuple[int, int]:
     scale = min(max_side_px / max(size), 1.0)
     return max(round(size[0] * scale), 1), max(round(size[1] * scale), 1)
-
-
-def _turned(number: int) -> Colour:
-    """Return the colour `number` golden turns around the hue circle."""
-    hue, light = number * _GOLDEN_TURN % 1, (0.5, 0.62, 0.42)[number % 3]
-    red, green, blue = colorsys.hls_to_rgb(hue, light, 0.85)
-    return round(255 * red), round(255 * green), round(255 * blue)

@@ -20,6 +20,9 @@ from vsda.shards.index import ShardSet
 from vsda.shards.read import RandomAccessShards, decode_image, decode_mask
 from vsda.taxonomy import BACKGROUND_ID, IGNORE_INDEX, class_names
 
+_OBJECTS = "inst.png"
+_MASKS = ("seg.png", _OBJECTS)
+"""What is drawn: the first of them that a sample has."""
 _PAPER = (255, 255, 255)
 _INK = (28, 30, 34)
 _FAINT_INK = (112, 117, 126)
@@ -39,6 +42,7 @@ class _Picture:
     key: str
     image: Image.Image
     mask: Mask | None
+    is_objects: bool
     boxes: Boxes
 
 
@@ -48,8 +52,8 @@ def contact_sheet(
     """Return a sheet of `num_samples` pictures, evenly spread over the set, in its order.
 
     Each has its key below; the classes that occur in the pictures are named above with their
-    colours. Pictures without a mask say so; in their place the next one with boxes is taken, where
-    one is near.
+    colours. Pictures that have object ids alone show those and say so, as do pictures without a
+    mask; in place of the latter the next one with boxes is taken, where one is near.
 
     Raises:
         ShardError: A shard is missing or damaged.
@@ -78,13 +82,13 @@ def _read_pictures(shard_set: ShardSet, num_samples: int) -> list[_Picture]:
 
 def _read_picture(shards: RandomAccessShards, position: int) -> _Picture:
     entry = shards.entry(position)
-    if "seg.png" not in entry.fields:
+    if not any(name in entry.fields for name in _MASKS):
         entry = shards.entry(position := next_with_boxes(shards, position))
-    names = tuple(name for name in ("jpg", "seg.png") if name in entry.fields)
-    data = shards.read(position, names)
-    mask = decode_mask(data["seg.png"]) if "seg.png" in data else None
+    layer = next((name for name in _MASKS if name in entry.fields), None)
+    data = shards.read(position, ("jpg",) if layer is None else ("jpg", layer))
+    mask = None if layer is None else decode_mask(data[layer])
     image = Image.fromarray(decode_image(data["jpg"]))
-    return _Picture(entry.key, image, mask, boxes_at(shards, position))
+    return _Picture(entry.key, image, mask, layer == _OBJECTS, boxes_at(shards, position))
 
 
 def _head(shard_set: ShardSet, pictures: list[_Picture], width_px: int) -> Image.Image:
@@ -111,7 +115,7 @@ def _head(shard_set: ShardSet, pictures: list[_Picture], width_px: int) -> Image
 
 def _legend_labels(pictures: list[_Picture]) -> list[tuple[int, str]]:
     names = class_names() | {IGNORE_INDEX: "void"}
-    masks = [picture.mask for picture in pictures if picture.mask is not None]
+    masks = [row.mask for row in pictures if row.mask is not None and not row.is_objects]
     in_masks = {int(value) for mask in masks for value in np.unique(mask)}
     in_boxes = {value for picture in pictures for value in present_classes(picture.boxes)}
     present = sorted((in_masks | in_boxes) - {BACKGROUND_ID})
@@ -156,7 +160,9 @@ def _mounted(picture: _Picture, cell: tuple[int, int]) -> Image.Image:
     small = picture.image.resize((width_px, height_px), Image.Resampling.LANCZOS)
     if picture.mask is not None:
         mask = Image.fromarray(picture.mask).resize(small.size, Image.Resampling.NEAREST)
-        small = Image.fromarray(overlay(np.asarray(small), np.asarray(mask)))
+        small = Image.fromarray(
+            overlay(np.asarray(small), np.asarray(mask), is_objects=picture.is_objects)
+        )
     draw_boxes(small, picture.boxes)
     mount = Image.new("RGB", cell, _MOUNT)
     mount.paste(small, ((cell[0] - width_px) // 2, (cell[1] - height_px) // 2))
@@ -176,7 +182,9 @@ def _caption(
 def _note(picture: _Picture) -> str:
     if picture.boxes:
         return without_box(picture.boxes)
-    return "" if picture.mask is not None else "no mask"
+    if picture.mask is None:
+        return "no mask"
+    return "objects" if picture.is_objects else ""
 
 
 def _shortened(key: str, width_px: int) -> str:
