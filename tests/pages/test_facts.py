@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -14,6 +13,7 @@ from vsda.pages.facts import (
     settings_of,
     shown_classes,
 )
+from vsda.sample import FrameFacts
 
 
 def raw(**changes):
@@ -28,15 +28,15 @@ def test_sound_facts_come_back():
     ("data", "message"),
     [
         (b"", "k: its facts are damaged: "),
-        (b"[1]", "k: its facts are damaged: json: "),
+        (b"[1]", "k: its facts are damaged: not the facts of a frame: json: "),
         (b"\xff\xfe", "k: its facts are damaged: "),
         (b"[" * 200_000, "k: its facts are damaged: "),
-        (raw(classes="person"), "k: its facts are damaged: classes: "),
-        (raw(width_px="wide"), "k: its facts are damaged: width_px: "),
+        (raw(classes="person"), "k: its facts are damaged: not the facts of a frame: classes: "),
+        (raw(width_px="wide"), "k: its facts are damaged: not the facts of a frame: width_px: "),
         (raw(width_px=0), "k: its facts are damaged: a size of 0x4 pixels"),
-        (raw(boxes=[1]), "k: its facts are damaged: boxes.0: "),
+        (raw(boxes=[1]), "k: its facts are damaged: not the facts of a frame: boxes.0: "),
         (raw(timestamp_ms=float("nan")), "k: its facts are damaged: Out of range float"),
-        (raw(sequence=["x"]), "k: its facts are damaged: sequence: "),
+        (raw(sequence=["x"]), "k: its facts are damaged: not the facts of a frame: sequence: "),
     ],
 )
 def test_damaged_facts_are_told_with_the_key_and_what_is_wrong(data, message):
@@ -50,17 +50,30 @@ def test_classes_of_masks_and_of_boxes_that_are_present_are_shown():
     assert shown_classes(facts) == {1, 18}
 
 
-def test_an_absent_object_has_no_corners_and_a_box_stays_inside_the_frame():
-    wild = DOG_BOX | {"xmax": 7.5, "ymin": -3}
-    present, absent = boxes_of(shown(0, "bear", boxes=(wild, NO_CAR)).facts)
+def test_an_absent_object_has_no_corners():
+    present, absent = boxes_of(shown(0, "bear", boxes=(DOG_BOX, NO_CAR)).facts)
     assert (present.name, present.corners) == ("dog", (0.5, 0.0, 1.0, 0.5))
     assert (absent.name, absent.presence, absent.corners) == ("car", "absent", None)
 
 
-@pytest.mark.parametrize("box", [{}, {"class": "x"}, DOG_BOX | {"xmin": None}, {"class": 1e999}])
-def test_what_is_no_box_is_left_out(box):
-    facts = replace(frame(0).facts, boxes=({"presence": "present"} | box,))
-    assert boxes_of(facts) == []
+@pytest.mark.parametrize(
+    ("box", "message"),
+    [
+        ({"presence": "present"}, "boxes.0.class: missing"),
+        (DOG_BOX | {"class": "x"}, "boxes.0.class: 'x'"),
+        (DOG_BOX | {"xmin": None}, "boxes.0.xmin: None"),
+        (DOG_BOX | {"xmax": 7.5}, "boxes.0.xmax: 7.5"),
+        (DOG_BOX | {"ymin": -3}, "boxes.0.ymin: -3"),
+    ],
+)
+def test_what_is_no_box_is_told_as_all_readers_tell_it(box, message):
+    data = raw(boxes=[box])
+    with pytest.raises(ShardError) as of_reader:
+        FrameFacts.from_json(data)
+    with pytest.raises(ShardError) as caught:
+        checked_facts("k", data)
+    assert str(caught.value) == f"k: its facts are damaged: {of_reader.value}"
+    assert message in str(caught.value)
 
 
 def report(folder, text):
