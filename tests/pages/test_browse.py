@@ -6,7 +6,7 @@ import tracemalloc
 import fsspec
 import pytest
 
-from tests.pages.conftest import shown
+from tests.pages.conftest import DOG_BOX, shown
 from tests.shards.frames import copy_files, make_set
 from vsda.errors import ShardError, UnknownNameError
 from vsda.pages.browse import write_browser
@@ -121,6 +121,18 @@ def test_a_damaged_sample_is_named_and_the_others_are_shown(everything, tmp_path
     (told,) = done.sets[0].unread
     assert told.startswith(message)
     assert "1 chosen samples cannot be read" in page
+
+
+def test_a_sample_with_a_broken_box_is_named_and_not_drawn_otherwise(tmp_path):
+    broken = shown(1, "bear", masked=False, boxes=(DOG_BOX | {"xmax": 7.5},))
+    shard_set = make_set(tmp_path / "set", [[shown(0, "bear"), broken]])
+    done, page = written([shard_set], tmp_path)
+    (told,) = done.sets[0].unread
+    assert told == (
+        "davis/bear/00001: its facts are damaged: not the facts of a frame: boxes.0.xmax: 7.5"
+    )
+    assert "boxes.0.xmax: 7.5" in page
+    assert [row["key"] for row in samples_of(page)] == ["davis/bear/00000"]
 
 
 def test_a_set_of_which_nothing_can_be_read_is_an_error_and_no_page(everything, tmp_path):
