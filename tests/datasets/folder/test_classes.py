@@ -8,6 +8,7 @@ import pytest
 from tests.datasets.folder.world import colours_png, listing_of, rows, samples_of
 from tests.fake_worlds import jpeg, mask_png, values, write
 from vsda.errors import ItemError, ManifestError, Outcome, UsageError
+from vsda.manifests import table_sha256
 
 
 @pytest.fixture
@@ -98,7 +99,10 @@ def test_a_value_that_the_table_lacks_is_an_error_of_its_item(root):
 def test_the_words_coco_and_voc_are_tables(root):
     assert ids(samples_of(root, class_map="coco")["mine/s/1"]) == [0, 1, 2]
     assert ids(samples_of(root, class_map="voc")["mine/s/1"]) == [0, 2, 5]  # airplane, bicycle
-    assert listing_of(root, class_map="voc").settings == {"class_map": "voc"}
+    assert listing_of(root, class_map="voc").settings == {
+        "class_map": "voc",
+        "table_sha256": table_sha256("voc", "classes"),
+    }
 
 
 def test_the_index_records_name_and_hash_of_the_table(root):
