@@ -84,8 +84,10 @@ def test_pointer_names_class_value_object_and_box(page, tmp_path):
         const clientX = frame.left + x * frame.width, clientY = frame.top + y * frame.height;
         const move = new inside.PointerEvent('pointermove', { clientX, clientY, bubbles: true });
         one('#readout').textContent = '';
-        one('#picture').dispatchEvent(move);
-        await until(() => one('#readout').textContent);
+        await until(() => {
+          one('#picture').dispatchEvent(move);
+          return one('#readout').textContent;
+        });
         texts.push(one('#readout').textContent);
       };
       await point(0.1, 0.5); await point(0.9, 0.5); await point(0.9, 0.99);
