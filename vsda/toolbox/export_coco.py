@@ -12,6 +12,7 @@ the category 0, `background`: were it 0 in the PNG, nobody would know that there
 instances file void cannot be said, so it becomes background.
 """
 
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
@@ -42,7 +43,7 @@ def original_number(key: str) -> int | None:
     return int(stem) if is_number and len(stem) <= _MAX_DIGITS else None
 
 
-class _CocoLayout:
+class _CocoLayout(ABC):
     """What the two layouts share: images, their names and numbers."""
 
     kind: str
@@ -117,11 +118,13 @@ class _CocoLayout:
         """Return all of COCO's classes, so that files of several sets can be joined."""
         return [_category(row.id, row.name, row.supercategory) for row in coco_classes()]
 
+    @abstractmethod
     def _annotate(
         self, split: AnnotationFile, place: str, number: int, seg: Mask, found: list[Segment]
     ) -> None:
-        raise NotImplementedError
+        """Add the annotations of one image."""
 
+    @abstractmethod
     def _see_void(self, has_void: bool) -> None:
         """Take note of a frame with void."""
 
@@ -160,6 +163,9 @@ class PanopticLayout(_CocoLayout):
         self._export.target.write(f"annotations/{self.kind}_{place}.png", panoptic_png(ids))
         file_name = f"{place.rpartition('/')[2]}.png"
         split.annotations.add({"image_id": number, "file_name": file_name, "segments_info": rows})
+
+    def _see_void(self, has_void: bool) -> None:
+        """Do nothing: this layout has void."""
 
 
 class InstancesLayout(_CocoLayout):

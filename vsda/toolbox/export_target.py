@@ -10,6 +10,7 @@ Nothing is replaced but what an export made, and that only with `overwrite`.
 import json
 import os
 import shutil
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -35,7 +36,7 @@ _STAGING, _OLD, _LOCK = ".export.part", ".export.old", ".export.lock"
 _NUM_UPLOADS = 8
 
 
-class Target:
+class Target(ABC):
     """The files of one export, by their paths below its root."""
 
     def __init__(self, root: Place, description: Mapping[str, Any]) -> None:
@@ -53,10 +54,11 @@ class Target:
         """
         self.write_pieces(name, [data])
 
+    @abstractmethod
     def write_pieces(self, name: str, pieces: Iterable[bytes]) -> None:
         """Write a file piece by piece; see `write`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def flush(self) -> None:
         """Wait until all files so far are there, so that a list may name them."""
 
@@ -88,6 +90,9 @@ class _LocalTarget(Target):
                 file.writelines(pieces)
         except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
             raise _twice(name) from error
+
+    def flush(self) -> None:
+        """Do nothing: a file is there as soon as it is written."""
 
     def finish(self) -> None:
         """Write the marker and bring everything to the disk."""
