@@ -3,6 +3,7 @@
 import http.server
 import logging
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -91,9 +92,11 @@ def denying_server():
 def s3_objects(folder):
     """Return the content of every object below `s3://...`, by its name there."""
     filesystem, inner = _filesystem(), folder.removeprefix("s3://")
-    return {
-        path.removeprefix(f"{inner}/"): filesystem.cat_file(path) for path in filesystem.find(inner)
-    }
+    found = {}
+    for path in filesystem.find(inner):
+        with suppress(FileNotFoundError):  # another process has deleted it since
+            found[path.removeprefix(f"{inner}/")] = filesystem.cat_file(path)
+    return found
 
 
 def _filesystem():
