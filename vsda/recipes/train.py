@@ -1,8 +1,9 @@
 """The shape of pipelines/train/*.toml. A recipe states only what differs from these defaults."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from vsda.recipes.load import Settings
 
@@ -12,10 +13,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 
 
-class NetworkSettings(Settings):
-    """The segmentation network; sizes default to Swin-T + UperNet."""
+class SwinSettings(Settings):
+    """What the Swin networks share; sizes default to Swin-T + UperNet."""
 
-    name: Literal["swin_upernet"] = "swin_upernet"
     embed_dim: Positive = 96
     """Channels right after the patch embedding."""
     depths: tuple[Positive, ...] = (2, 2, 6, 2)
@@ -27,6 +27,8 @@ class NetworkSettings(Settings):
     drop_path_rate: Share = 0.3
     """Stochastic depth of the last block; Swin-T on ADE20k was trained with 0.3."""
     decoder_channels: Positive = 512
+    auxiliary: bool = False
+    """A second, small head on the last but one stage; see `auxiliary_weight` of the recipe."""
 
     @model_validator(mode="after")
     def _stages_agree(self) -> Self:
@@ -37,35 +39,142 @@ class NetworkSettings(Settings):
         return self
 
 
+class SwinUperNetSettings(SwinSettings):
+    """Swin Transformer + UperNet."""
+
+    name: Literal["swin_upernet"] = "swin_upernet"
+
+
+class VideoSwinUperNetSettings(SwinSettings):
+    """Video Swin Transformer + UperNet on each frame."""
+
+    name: Literal["video_swin_upernet"] = "video_swin_upernet"
+    window_frames: Positive = 4
+    """Frames that an attention window spans."""
+    clip_frames: Positive = 4
+    """Frames of a clip."""
+    image_padding: Literal["zeros", "none"] = "zeros"
+    """How an image becomes a clip. `zeros` is the paper's: the other frames are black, of the mean
+    colour to be exact, and attention sees them; no loss does. `none` takes the image as a clip of
+    one frame, which is what attention that passes over the padding would compute."""
+
+
+class DeepLabv3Settings(Settings):
+    """DeepLabv3 on a ResNet whose last two stages are dilated; sizes default to R101."""
+
+    name: Literal["deeplabv3"] = "deeplabv3"
+    depths: tuple[Positive, ...] = (3, 4, 23, 3)
+    """Blocks of each stage."""
+    width_per_group: Positive = 64
+    """Width inside the first stage's blocks; they end four times 64 wide whatever it is."""
+    decoder_channels: Positive = 256
+    auxiliary: bool = False
+    """A second, small head on the last but one stage; see `auxiliary_weight` of the recipe."""
+
+
+class TimmUperNetSettings(Settings):
+    """Any encoder of timm + UperNet."""
+
+    name: Literal["timm_upernet"] = "timm_upernet"
+    backbone: str = "convnext_tiny"
+    """Its name in timm."""
+    stages: tuple[Count, ...] = ()
+    """Which of timm's feature levels the decoder takes; () chooses the last four."""
+    drop_path_rate: Share = 0.0
+    decoder_channels: Positive = 512
+    auxiliary: bool = False
+    """A second, small head on the last but one stage; see `auxiliary_weight` of the recipe."""
+    options: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    """More arguments of timm's `create_model`, such as pad_type = "same"."""
+
+
+DEFAULT_NETWORK = "swin_upernet"
+
+
+def _network_name(value: Any) -> Any:
+    """Return which of the networks a table describes; one without a name is the default."""
+    if isinstance(value, Mapping):
+        return value.get("name", DEFAULT_NETWORK)
+    return getattr(value, "name", None)
+
+
+NetworkSettings = Annotated[
+    Annotated[SwinUperNetSettings, Tag("swin_upernet")]
+    | Annotated[VideoSwinUperNetSettings, Tag("video_swin_upernet")]
+    | Annotated[DeepLabv3Settings, Tag("deeplabv3")]
+    | Annotated[TimmUperNetSettings, Tag("timm_upernet")],
+    Discriminator(_network_name),
+]
+"""The segmentation network: which keys it has depends on its `name`."""
+
+
+class InitSettings(Settings):
+    """The weights that the network starts from."""
+
+    weights: str = ""
+    """A name of `vsda weights list`, a path or a URL; empty for random weights."""
+    may_miss: tuple[str, ...] = ()
+    """Patterns (`*`, `?`) of the network's names that the file may lack: those stay random."""
+
+
 class AdversarialSettings(Settings):
     """The loss that makes image and video features alike."""
 
     loss: Literal["none", "domain", "clustered"] = "none"
-    placement: Literal["patch"] = "patch"
-    """Where the features are taken: `patch` is right after the patch embedding's LayerNorm."""
+    placement: Literal["patch", "stage1", "stage2", "stage3", "stage4", "global"] = "patch"
+    """Where the features are taken: right after the patch embedding, after a stage of the encoder,
+    or (`global`) at its end, where all tokens of a frame are judged as one."""
+    tap: Literal["after-norm", "before-norm"] = "after-norm"
+    """On which side of the placement's LayerNorm; the paper does not say. After it, a token's mean
+    and scale are gone. Without a norm there (DeepLabv3) both are the same."""
+    discriminator: Literal["linear", "conv", "patchgan", "patchgan3d"] = "linear"
+    """Of the loss `domain`. `linear`: alternating linear layers and leaky ReLUs over each token, at
+    `global` over a frame's concatenated tokens. `conv`: the paper's for CNNs at `global`.
+    `patchgan`: four convolutions over each frame, the paper's for VideoSwin; `patchgan3d`: over
+    clips."""
+    hidden: tuple[Positive, ...] = (64, 64)
+    """Widths of the hidden layers of `linear`, `conv` and the pair discriminator."""
+    conv_channels: Positive = 64
+    """Channels to which `conv` reduces the features; of `patchgan`, the first layer's, which double
+    from layer to layer."""
+    dropout: Share = 0.5
+    """Of the discriminator `conv`."""
     mu: NonNegative = 1.0
-    """Strength of the gradient reversal; acts on the network's gradient alone."""
+    """Strength of the gradient reversal."""
+    mu_on: Literal["reversal", "loss"] = "reversal"
+    """`reversal`: mu scales the network's gradient alone. `loss`: mu scales the loss behind a
+    reversal of strength 1, so that the discriminator slows down, too. At mu = 1 both are one."""
     start_step: Count = 0
     """The reversal's strength is 0 before this step, so that the discriminator learns first."""
     reduction: Literal["mean", "sum"] = "mean"
     """Over tokens or pairs. `sum` is the paper's formula and scales mu by their number."""
-    hidden: tuple[Positive, ...] = (64, 64)
-    """Widths of the discriminator's hidden layers."""
-    clusters: Count = 0
-    """Number of clusters; 0 means one per class and one for the background."""
+    clusters: Positive | Literal["classes", "classes+background"] = "classes+background"
+    """Number of clusters. The paper takes as many as classes and leaves the background open."""
     pairs: Positive = 4096
-    """Pairs of tokens drawn per step, shared equally by the clusters."""
+    """Pairs of tokens drawn per step, shared equally by the clusters; the paper does not say."""
+    balance: Literal["balanced", "natural"] = "balanced"
+    """`balanced`: half of a cluster's pairs share their domain. `natural`: pairs as they come."""
+    pair_input: Literal["symmetric", "concatenated"] = "symmetric"
+    """What the pair discriminator sees: difference and product, or both tokens in both orders."""
     kmeans_iterations: Positive = 5
     """Lloyd iterations per step, warm-started from the step before."""
+    video_statistics: Literal["running", "batch", "tracked"] = "running"
+    """Batch normalisation of unlabelled frames inside the encoder (DeepLabv3): by the running
+    averages, as in prediction; by their own batch, leaving no trace; or by their own batch, which
+    enters the running averages, as if nothing had been done about it."""
 
 
 class ClassWeightSettings(Settings):
     """Weights of the classes in the cross-entropy."""
 
-    source: Literal["none", "images", "videos"] = "images"
-    """Whose pixel counts. `videos` uses labels of the target domain and is recorded as a leak."""
-    formula: Literal["inverse-log"] = "inverse-log"
-    """`inverse-log`: 1 / ln(1.02 + share of pixels), divided by the mean over the classes."""
+    source: Literal["none", "labelled", "videos"] = "labelled"
+    """Whose pixel counts. `labelled`: of all sets whose labels the cross-entropy sees. `videos`: of
+    the target domain, as in the paper; where the run has no right to those labels, that is recorded
+    as a leak."""
+    formula: Literal["inverse-log", "inverse-frequency", "median-frequency", "inverse-sqrt"] = (
+        "inverse-log"
+    )
+    """See `vsda/training/class_weights.py`; the paper states none."""
 
 
 class OptimizerSettings(Settings):
@@ -117,9 +226,14 @@ class TrainRecipe(Settings):
 
     description: str = ""
     images: tuple[str, ...] = ("coco-train",)
-    """Sets of labelled images: names under $VSDA_DATA/shards, or `<folder or URL>/<set>`."""
+    """Sets of images: names under $VSDA_DATA/shards, or `<folder or URL>/<set>`."""
+    image_labels: bool = True
+    """Whether the cross-entropy sees the images' labels; without, they serve the discriminator."""
     videos: tuple[str, ...] = ("davis-train",)
-    """Sets whose frames are streamed without their labels; named as `images` are."""
+    """Sets whose frames are streamed without their labels; named as `images` are. Only a run with
+    an adversarial loss reads them."""
+    labelled_videos: tuple[str, ...] = ()
+    """Sets whose frames are streamed with their labels; the discriminator sees them, too."""
     classes: str = "shared:davis"
     """Classes to learn: `shared:<dataset>`, `all`, or names separated by commas."""
     size_px: Positive = 256
@@ -127,6 +241,11 @@ class TrainRecipe(Settings):
     batch_images: Annotated[int, Field(ge=2)] = 32
     """At least two: the decoder normalises over the batch, down to maps of one pixel."""
     batch_videos: Positive = 32
+    """Frames, or clips, per step."""
+    batch_labelled_videos: Annotated[int, Field(ge=2)] = 32
+    """Frames, or clips, per step."""
+    clip_stride: Positive = 1
+    """Frames from one of a clip to the next."""
     steps: Positive = 40_000
     seed: Count = 0
     log_every: Positive = 50
@@ -135,7 +254,10 @@ class TrainRecipe(Settings):
     """The latest ones."""
     workers: Count = 2
     """Processes per stream that decode and resize."""
-    network: NetworkSettings = NetworkSettings()
+    auxiliary_weight: NonNegative = 0.4
+    """Of the auxiliary head's cross-entropy, for networks that have one; the authors' value."""
+    network: NetworkSettings = SwinUperNetSettings()
+    init: InitSettings = InitSettings()
     adversarial: AdversarialSettings = AdversarialSettings()
     class_weights: ClassWeightSettings = ClassWeightSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
@@ -143,20 +265,49 @@ class TrainRecipe(Settings):
     augmentation: AugmentationSettings = AugmentationSettings()
 
     @property
-    def uses_videos(self) -> bool:
-        """Tell whether the run streams unlabelled frames."""
+    def is_adversarial(self) -> bool:
+        """Tell whether the run has a discriminator."""
         return self.adversarial.loss != "none"
 
     @property
+    def uses_images(self) -> bool:
+        """Tell whether the run streams images."""
+        return bool(self.images) and (self.image_labels or self.is_adversarial)
+
+    @property
+    def uses_videos(self) -> bool:
+        """Tell whether the run streams unlabelled frames."""
+        return bool(self.videos) and self.is_adversarial
+
+    @property
     def needs_videos(self) -> bool:
-        """Tell whether the run opens sets of videos at all."""
-        return self.uses_videos or self.class_weights.source == "videos"
+        """Tell whether the run opens sets of unlabelled videos at all."""
+        counted = self.class_weights.source == "videos" and not self.labelled_videos
+        return self.uses_videos or counted
+
+    @property
+    def clip_frames(self) -> int | None:
+        """Return the frames of a clip, None for a network that takes single pictures."""
+        return getattr(self.network, "clip_frames", None)
+
+    @model_validator(mode="after")
+    def _has_what_it_compares(self) -> Self:
+        if not (self.uses_images and self.image_labels) and not self.labelled_videos:
+            raise ValueError(
+                "nothing is labelled: name images and keep image_labels, or name labelled_videos"
+            )
+        if self.is_adversarial and not (self.images and (self.videos or self.labelled_videos)):
+            raise ValueError(
+                "an adversarial loss compares two domains: name images, and videos or "
+                "labelled_videos, or set adversarial.loss to none"
+            )
+        return self
 
     def deciding(self) -> dict[str, Any]:
         """Return the settings that decide the trained weights, as JSON values.
 
         Where the sets lie, how many processes read them and what is logged and kept when may
-        change between a run and its continuation.
+        change between a run and its continuation, which has no use for initial weights.
         """
         return self.model_dump(
             mode="json",
@@ -164,6 +315,8 @@ class TrainRecipe(Settings):
                 "description",
                 "images",
                 "videos",
+                "labelled_videos",
+                "init",
                 "workers",
                 "log_every",
                 "checkpoint_every",
