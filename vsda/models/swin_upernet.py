@@ -9,7 +9,7 @@ Reference: Liu et al., "Swin Transformer: Hierarchical Vision Transformer using 
 ICCV 2021.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -17,14 +17,16 @@ from torch.nn import functional
 from torchvision.models import SwinTransformer
 
 from vsda.errors import UsageError
-from vsda.models.network import SegmentationNetwork
+from vsda.models.fcn_head import FcnHead
+from vsda.models.network import Level, Levels, SegmentationNetwork, Tap, check_tap, frame_maps
 from vsda.models.upernet import UperNet, resize
 
-_NORM_EPS = 1e-5
+NORM_EPS = 1e-5
+"""Of the norms after the stages; the authors' value."""
 
 
 class SwinEncoder(nn.Module):
-    """Images -> tokens -> one normalised map per stage; the arguments are those of `SwinUperNet`.
+    """Images -> tokens -> one level per stage; the arguments are those of `SwinUperNet`.
 
     Below `features` the parameters have torchvision's names; `norm0`, `norm1`... are the norms
     after each stage, which a classifier lacks.
@@ -41,9 +43,9 @@ class SwinEncoder(nn.Module):
         drop_path_rate: float,
     ) -> None:
         super().__init__()
-        _check_stages(embed_dim, depths, num_heads)
+        check_stages(embed_dim, depths, num_heads)
         self.patch_size = patch_size
-        self.widths = tuple(embed_dim * 2**stage for stage in range(len(depths)))
+        self.taps = swin_taps(embed_dim, len(depths), patch_size)
         # Only the features are kept: the classifier behind them would be dead weight.
         self.features: nn.Sequential = SwinTransformer(
             patch_size=[patch_size, patch_size],
@@ -54,26 +56,31 @@ class SwinEncoder(nn.Module):
             stochastic_depth_prob=drop_path_rate,
             num_classes=1,
         ).features
-        for stage, width in enumerate(self.widths):
-            self.add_module(f"norm{stage}", nn.LayerNorm(width, eps=_NORM_EPS))
+        for stage in range(len(depths)):
+            norm = nn.LayerNorm(embed_dim * 2**stage, eps=NORM_EPS)
+            self.add_module(f"norm{stage}", norm)
 
-    def patch_embed(self, images: Tensor) -> Tensor:
-        """Return tokens (N, h, w, C); zeros fill up a side that is not a multiple of the patch."""
-        bottom_px, right_px = (-side_px % self.patch_size for side_px in images.shape[-2:])
-        if bottom_px or right_px:
-            images = functional.pad(images, (0, right_px, 0, bottom_px))
-        tokens: Tensor = self.features[0](images)
-        return tokens
-
-    def forward(self, tokens: Tensor) -> tuple[Tensor, ...]:
-        """Return the maps (N, C_i, h_i, w_i) of all stages, finest first, from (N, h, w, C)."""
-        maps = []
-        for stage in range(len(self.widths)):
+    def forward(self, images: Tensor, until: str | None = None) -> Levels:
+        """Return the levels of `images` (N, 3, H, W), each (N, h, w, C), up to the tap `until`."""
+        levels = {"patch": self._patch_embed(images)}
+        tokens = levels["patch"].normed
+        for stage, name in enumerate(list(self.taps)[1:]):
+            if until in levels:
+                break
             if stage > 0:
                 tokens = self.features[2 * stage](tokens)  # (N, h, w, C) -> (N, h/2, w/2, 2*C)
             tokens = self.features[2 * stage + 1](tokens)
-            maps.append(self.get_submodule(f"norm{stage}")(tokens).permute(0, 3, 1, 2))
-        return tuple(maps)
+            levels[name] = Level(tokens, self.get_submodule(f"norm{stage}")(tokens))
+        return levels
+
+    def _patch_embed(self, images: Tensor) -> Level:
+        """Return the first level; zeros fill up a side that is not a multiple of the patch."""
+        bottom_px, right_px = (-side_px % self.patch_size for side_px in images.shape[-2:])
+        if bottom_px or right_px:
+            images = functional.pad(images, (0, right_px, 0, bottom_px))
+        embedding = self.features.get_submodule("0")  # convolution, channels last, norm
+        raw = embedding.get_submodule("1")(embedding.get_submodule("0")(images))
+        return Level(raw, embedding.get_submodule("2")(raw))
 
 
 class SwinUperNet(SegmentationNetwork):
@@ -92,12 +99,13 @@ class SwinUperNet(SegmentationNetwork):
         drop_path_rate: Chance that the last block of the encoder is skipped for an image while
             training; rises linearly from 0 at the first block. The authors' segmentation value.
         decoder_channels: Width of the decoder.
+        auxiliary: Whether there is a second head, on the last but one stage, to train with.
 
     Raises:
         UsageError: The stages contradict each other.
     """
 
-    classifier: ClassVar[str] = "decoder.conv_seg"
+    classifiers: ClassVar[tuple[str, ...]] = ("decoder.conv_seg", "auxiliary.conv_seg")
 
     def __init__(  # noqa: PLR0913  (these names are the keys of a recipe's model table)
         self,
@@ -110,10 +118,10 @@ class SwinUperNet(SegmentationNetwork):
         patch_size: int = 4,
         drop_path_rate: float = 0.3,
         decoder_channels: int = 512,
+        auxiliary: bool = False,
     ) -> None:
         super().__init__()
         self.num_classes = num_classes
-        self.embed_dim = embed_dim
         self.encoder = SwinEncoder(
             embed_dim=embed_dim,
             depths=depths,
@@ -122,24 +130,49 @@ class SwinUperNet(SegmentationNetwork):
             patch_size=patch_size,
             drop_path_rate=drop_path_rate,
         )
-        self.feature_channels = self.encoder.widths
-        self.decoder = UperNet(self.feature_channels, num_classes, channels=decoder_channels)
+        self.taps = self.encoder.taps
+        *_, before_last, _ = widths = stage_widths(self.taps)
+        self.decoder = UperNet(widths, num_classes, channels=decoder_channels)
+        self.auxiliary = FcnHead(before_last, num_classes) if auxiliary else None
 
-    def patch_embed(self, images: Tensor) -> Tensor:
-        """Return the tokens (N, h, w, C) of `images`, right after the patch embedding's norm."""
-        return self.encoder.patch_embed(images)
+    def encode(self, pictures: Tensor, until: str | None = None) -> Levels:
+        """Return the levels of `pictures` (N, 3, H, W), each (N, h, w, C), up to `until`."""
+        check_tap(self.taps, until)
+        levels: Levels = self.encoder(pictures, until)
+        return levels
 
-    def encode(self, tokens: Tensor) -> tuple[Tensor, ...]:
-        """Return the normalised maps (N, C_i, h_i, w_i) of all stages, finest first."""
-        features: tuple[Tensor, ...] = self.encoder(tokens)
-        return features
+    def decode(self, levels: Mapping[str, Level], size: tuple[int, int]) -> Tensor:
+        """Return logits (frames, K, H, W), bilinearly upsampled to `size`, (H, W) in pixels."""
+        return resize(self.decoder(stage_maps(levels)), size)
 
-    def decode(self, features: tuple[Tensor, ...], size: tuple[int, int]) -> Tensor:
-        """Return logits (N, K, H, W), bilinearly upsampled to `size`, (H, W) in pixels."""
-        return resize(self.decoder(features), size)
+    def decode_auxiliary(self, levels: Mapping[str, Level], size: tuple[int, int]) -> Tensor | None:
+        """Return the auxiliary head's logits as `decode` does, None without such a head."""
+        if self.auxiliary is None:
+            return None
+        return resize(self.auxiliary(stage_maps(levels)[-2]), size)
 
 
-def _check_stages(embed_dim: int, depths: Sequence[int], num_heads: Sequence[int]) -> None:
+def swin_taps(embed_dim: int, num_stages: int, patch_size: int) -> dict[str, Tap]:
+    """Return the taps of a Swin Transformer: `patch`, then one per stage."""
+    stages = {
+        f"stage{stage + 1}": Tap(channels=embed_dim * 2**stage, stride_px=patch_size * 2**stage)
+        for stage in range(num_stages)
+    }
+    return {"patch": Tap(channels=embed_dim, stride_px=patch_size)} | stages
+
+
+def stage_widths(taps: Mapping[str, Tap]) -> tuple[int, ...]:
+    """Return the channels of the stages, finest first."""
+    return tuple(tap.channels for name, tap in taps.items() if name != "patch")
+
+
+def stage_maps(levels: Mapping[str, Level]) -> list[Tensor]:
+    """Return the normalised maps (frames, C_i, h_i, w_i) of the stages, finest first."""
+    return [frame_maps(level.normed) for name, level in levels.items() if name != "patch"]
+
+
+def check_stages(embed_dim: int, depths: Sequence[int], num_heads: Sequence[int]) -> None:
+    """Raise UsageError unless the stages fit together, see `SwinUperNet`."""
     if len(depths) < 2 or len(depths) != len(num_heads) or min(depths) < 1:
         raise UsageError(
             f"depths={list(depths)}, num_heads={list(num_heads)}: expected one positive number per"

@@ -50,13 +50,13 @@ class UperNet(nn.Module):
             raise ValueError(f"UperNet got {len(in_channels)} input level(s), expected at least 2")
         *finer, coarsest = in_channels
         self.psp_modules = nn.ModuleList(
-            nn.Sequential(nn.AdaptiveAvgPool2d(side), _conv_block(coarsest, channels, 1))
+            nn.Sequential(nn.AdaptiveAvgPool2d(side), conv_block(coarsest, channels, 1))
             for side in POOL_SIZES
         )
-        self.bottleneck = _conv_block(coarsest + len(POOL_SIZES) * channels, channels, 3)
-        self.lateral_convs = nn.ModuleList(_conv_block(width, channels, 1) for width in finer)
-        self.fpn_convs = nn.ModuleList(_conv_block(channels, channels, 3) for _ in finer)
-        self.fpn_bottleneck = _conv_block(len(in_channels) * channels, channels, 3)
+        self.bottleneck = conv_block(coarsest + len(POOL_SIZES) * channels, channels, 3)
+        self.lateral_convs = nn.ModuleList(conv_block(width, channels, 1) for width in finer)
+        self.fpn_convs = nn.ModuleList(conv_block(channels, channels, 3) for _ in finer)
+        self.fpn_bottleneck = conv_block(len(in_channels) * channels, channels, 3)
         self.dropout = nn.Dropout2d(dropout)
         self.conv_seg = nn.Conv2d(channels, num_classes, kernel_size=1)
         nn.init.normal_(self.conv_seg.weight, std=0.01)
@@ -105,7 +105,8 @@ class UperNet(nn.Module):
             )
 
 
-def _conv_block(in_channels: int, out_channels: int, kernel_px: int) -> nn.Sequential:
+def conv_block(in_channels: int, out_channels: int, kernel_px: int) -> nn.Sequential:
+    """Return convolution, batch norm and ReLU, named `conv`, `bn` and `act`."""
     conv = nn.Conv2d(in_channels, out_channels, kernel_px, padding=kernel_px // 2, bias=False)
     nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
     layers = OrderedDict(conv=conv, bn=nn.BatchNorm2d(out_channels), act=nn.ReLU(inplace=True))
