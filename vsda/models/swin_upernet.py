@@ -26,49 +26,37 @@ NORM_EPS = 1e-5
 
 
 class SwinEncoder(nn.Module):
-    """Images -> tokens -> one level per stage; the arguments are those of `SwinUperNet`.
+    """Pictures -> tokens -> one level per stage, for pictures and for clips.
 
-    Below `features` the parameters have torchvision's names; `norm0`, `norm1`... are the norms
-    after each stage, which a classifier lacks.
+    Below `features` the parameters have the names of torchvision's SwinTransformer; `norm0`,
+    `norm1`... are the norms after each stage, which a classifier lacks.
+
+    Args:
+        features: The patch embedding (convolution, channels last, norm) and the stages, with a
+            patch merging in front of each but the first.
+        taps: Those of `swin_taps`.
     """
 
-    def __init__(
-        self,
-        *,
-        embed_dim: int,
-        depths: Sequence[int],
-        num_heads: Sequence[int],
-        window_size: int,
-        patch_size: int,
-        drop_path_rate: float,
-    ) -> None:
+    def __init__(self, features: nn.Sequential, taps: Mapping[str, Tap]) -> None:
         super().__init__()
-        check_stages(embed_dim, depths, num_heads)
-        self.patch_size = patch_size
-        self.taps = swin_taps(embed_dim, len(depths), patch_size)
-        # Only the features are kept: the classifier behind them would be dead weight.
-        self.features: nn.Sequential = SwinTransformer(
-            patch_size=[patch_size, patch_size],
-            embed_dim=embed_dim,
-            depths=list(depths),
-            num_heads=list(num_heads),
-            window_size=[window_size, window_size],
-            stochastic_depth_prob=drop_path_rate,
-            num_classes=1,
-        ).features
-        for stage in range(len(depths)):
-            norm = nn.LayerNorm(embed_dim * 2**stage, eps=NORM_EPS)
-            self.add_module(f"norm{stage}", norm)
+        self.features = features
+        self.taps = dict(taps)
+        self.patch_size = taps["patch"].stride_px
+        for stage, width in enumerate(stage_widths(taps)):
+            self.add_module(f"norm{stage}", nn.LayerNorm(width, eps=NORM_EPS))
 
     def forward(self, images: Tensor, until: str | None = None) -> Levels:
-        """Return the levels of `images` (N, 3, H, W), each (N, h, w, C), up to the tap `until`."""
+        """Return the levels up to the tap `until`.
+
+        Each is (N, h, w, C) of `images` (N, 3, H, W), and (N, T, h, w, C) of (N, 3, T, H, W).
+        """
         levels = {"patch": self._patch_embed(images)}
         tokens = levels["patch"].normed
         for stage, name in enumerate(list(self.taps)[1:]):
             if until in levels:
                 break
             if stage > 0:
-                tokens = self.features[2 * stage](tokens)  # (N, h, w, C) -> (N, h/2, w/2, 2*C)
+                tokens = self.features[2 * stage](tokens)  # (..., h, w, C) -> (..., h/2, w/2, 2*C)
             tokens = self.features[2 * stage + 1](tokens)
             levels[name] = Level(tokens, self.get_submodule(f"norm{stage}")(tokens))
         return levels
@@ -83,7 +71,47 @@ class SwinEncoder(nn.Module):
         return Level(raw, embedding.get_submodule("2")(raw))
 
 
-class SwinUperNet(SegmentationNetwork):
+class SwinSegmenter(SegmentationNetwork):
+    """A Swin encoder, of pictures or of clips, with a UperNet decoder for each frame.
+
+    Args:
+        encoder: Gives the levels.
+        num_classes: K, background included.
+        decoder_channels: Width of the decoder.
+        auxiliary: Whether there is a second head, on the last but one stage, to train with.
+    """
+
+    classifiers: ClassVar[tuple[str, ...]] = ("decoder.conv_seg", "auxiliary.conv_seg")
+
+    def __init__(
+        self, encoder: SwinEncoder, *, num_classes: int, decoder_channels: int, auxiliary: bool
+    ) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.encoder = encoder
+        self.taps = encoder.taps
+        *_, before_last, _ = widths = stage_widths(self.taps)
+        self.decoder = UperNet(widths, num_classes, channels=decoder_channels)
+        self.auxiliary = FcnHead(before_last, num_classes) if auxiliary else None
+
+    def encode(self, pictures: Tensor, until: str | None = None) -> Levels:
+        """Return the levels of `pictures` (N, 3, H, W), each (N, h, w, C), up to `until`."""
+        check_tap(self.taps, until)
+        levels: Levels = self.encoder(pictures, until)
+        return levels
+
+    def decode(self, levels: Mapping[str, Level], size: tuple[int, int]) -> Tensor:
+        """Return logits (frames, K, H, W), bilinearly upsampled to `size`, (H, W) in pixels."""
+        return resize(self.decoder(stage_maps(levels)), size)
+
+    def decode_auxiliary(self, levels: Mapping[str, Level], size: tuple[int, int]) -> Tensor | None:
+        """Return the auxiliary head's logits as `decode` does, None without such a head."""
+        if self.auxiliary is None:
+            return None
+        return resize(self.auxiliary(stage_maps(levels)[-2]), size)
+
+
+class SwinUperNet(SwinSegmenter):
     """Swin Transformer encoder with a UperNet decoder; the defaults are the paper's Swin-T.
 
     Images are expected normalised with ImageNet's mean and deviation, as the ADE20k weights are.
@@ -105,8 +133,6 @@ class SwinUperNet(SegmentationNetwork):
         UsageError: The stages contradict each other.
     """
 
-    classifiers: ClassVar[tuple[str, ...]] = ("decoder.conv_seg", "auxiliary.conv_seg")
-
     def __init__(  # noqa: PLR0913  (these names are the keys of a recipe's model table)
         self,
         *,
@@ -120,36 +146,23 @@ class SwinUperNet(SegmentationNetwork):
         decoder_channels: int = 512,
         auxiliary: bool = False,
     ) -> None:
-        super().__init__()
-        self.num_classes = num_classes
-        self.encoder = SwinEncoder(
+        check_stages(embed_dim, depths, num_heads)
+        # Only the features are kept: the classifier behind them would be dead weight.
+        features = SwinTransformer(
+            patch_size=[patch_size, patch_size],
             embed_dim=embed_dim,
-            depths=depths,
-            num_heads=num_heads,
-            window_size=window_size,
-            patch_size=patch_size,
-            drop_path_rate=drop_path_rate,
+            depths=list(depths),
+            num_heads=list(num_heads),
+            window_size=[window_size, window_size],
+            stochastic_depth_prob=drop_path_rate,
+            num_classes=1,
+        ).features
+        super().__init__(
+            SwinEncoder(features, swin_taps(embed_dim, len(depths), patch_size)),
+            num_classes=num_classes,
+            decoder_channels=decoder_channels,
+            auxiliary=auxiliary,
         )
-        self.taps = self.encoder.taps
-        *_, before_last, _ = widths = stage_widths(self.taps)
-        self.decoder = UperNet(widths, num_classes, channels=decoder_channels)
-        self.auxiliary = FcnHead(before_last, num_classes) if auxiliary else None
-
-    def encode(self, pictures: Tensor, until: str | None = None) -> Levels:
-        """Return the levels of `pictures` (N, 3, H, W), each (N, h, w, C), up to `until`."""
-        check_tap(self.taps, until)
-        levels: Levels = self.encoder(pictures, until)
-        return levels
-
-    def decode(self, levels: Mapping[str, Level], size: tuple[int, int]) -> Tensor:
-        """Return logits (frames, K, H, W), bilinearly upsampled to `size`, (H, W) in pixels."""
-        return resize(self.decoder(stage_maps(levels)), size)
-
-    def decode_auxiliary(self, levels: Mapping[str, Level], size: tuple[int, int]) -> Tensor | None:
-        """Return the auxiliary head's logits as `decode` does, None without such a head."""
-        if self.auxiliary is None:
-            return None
-        return resize(self.auxiliary(stage_maps(levels)[-2]), size)
 
 
 def swin_taps(embed_dim: int, num_stages: int, patch_size: int) -> dict[str, Tap]:
