@@ -2,7 +2,11 @@ import pytest
 import torch
 from torch import nn
 
-from vsda.adversarial.discriminators import PairDiscriminator, TokenDiscriminator, pair_features
+from vsda.adversarial.discriminators import (
+    PairDiscriminator,
+    TokenDiscriminator,
+    pair_features,
+)
 
 
 def layer_kinds(discriminator):
@@ -62,6 +66,22 @@ def test_swapping_a_pair_changes_nothing():
     tokens, partners = torch.randn(2, 20, 8)
     assert discriminator(tokens, partners).shape == (20,)
     assert torch.equal(discriminator(tokens, partners), discriminator(partners, tokens))
+
+
+def test_concatenated_tokens_are_judged_in_both_orders():
+    discriminator = PairDiscriminator(8, pair_input="concatenated")
+    tokens, partners = torch.randn(2, 20, 8)
+    logits = discriminator(tokens, partners)
+    assert logits.shape == (2, 20)
+    one_order = discriminator.layers(torch.cat((tokens, partners), dim=1))[:, 0]
+    torch.testing.assert_close(logits[0], one_order)
+    torch.testing.assert_close(discriminator(partners, tokens), logits.flip(0))
+    assert (logits[0] - logits[1]).abs().min() > 0
+
+
+def test_unknown_pair_input_is_refused():
+    with pytest.raises(ValueError, match="pair_input: got 'difference', expected one of"):
+        PairDiscriminator(4, pair_input="difference")
 
 
 @pytest.mark.parametrize("kind", [TokenDiscriminator, PairDiscriminator])
