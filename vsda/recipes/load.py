@@ -1,13 +1,15 @@
 """TOML to frozen pydantic models: unknown keys, wrong types and `--set` go through one check."""
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from vsda.errors import RecipeError, UnknownNameError, suggest
+from vsda.errors import RecipeError, UnknownNameError
+from vsda.recipes.extends import laid_over, read_extended
+from vsda.recipes.problems import sentences
 from vsda.resources import resource_dir
 
 
@@ -45,19 +47,48 @@ def find_recipe(kind: str, name: str) -> Path:
     return known[name]
 
 
-def load_recipe(model: type[Recipe], path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Return the recipe at `path` with `overrides` (`key=value`, `table.key=value`) laid over it.
+def load_recipe(
+    model: type[Recipe],
+    path: Path,
+    overrides: Sequence[str] = (),
+    *,
+    kind: str = "",
+    preset: Mapping[str, Any] | None = None,
+) -> Recipe:
+    """Return the recipe at `path`, over what it extends, with settings laid over it.
+
+    Args:
+        model: The shape of the recipe.
+        path: Its file.
+        overrides: Settings `key=value` or `table.key=value`, which win over all else.
+        kind: Where a name that the recipe extends is looked for besides its own folder.
+        preset: Tables that lie between the recipe and `overrides`.
 
     Raises:
         RecipeError: Not TOML, an unknown key, a value of another type or out of range.
     """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{path.name}: not TOML: {error}") from error
+    values, extended = read_extended(path, recipe_paths(kind) if kind else {})
+    values = with_settings(laid_over(values, preset or {}), overrides)
+    names = ", ".join(file.name for file in extended)
+    return check(model, values, f"{path.name} (over {names})" if names else path.name)
+
+
+def with_settings(values: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Return `values` with settings `key=value` or `table.key=value` laid over them.
+
+    Raises:
+        RecipeError: Not such a setting, or its table is a value.
+    """
+    result = dict(values)
     for override in overrides:
-        _lay_over(values, override)
-    return check(model, values, path.name)
+        tables, setting = _as_tables(override)
+        at: Any = result
+        for table in tables:
+            at = at.get(table, {})
+            if not isinstance(at, Mapping):
+                raise RecipeError(f"--set {override!r}: {table!r} is a value, not a table")
+        result = laid_over(result, setting)
+    return result
 
 
 def check(model: type[Recipe], values: Mapping[str, Any], where: str) -> Recipe:
@@ -65,8 +96,7 @@ def check(model: type[Recipe], values: Mapping[str, Any], where: str) -> Recipe:
     try:
         return model.model_validate(_tuples(values))
     except ValidationError as error:
-        lines = [_sentence(model, dict(problem), where) for problem in error.errors()]
-        raise RecipeError("; ".join(lines)) from None
+        raise RecipeError("; ".join(sentences(model, error, where))) from None
 
 
 def parse_value(text: str) -> Any:
@@ -77,16 +107,16 @@ def parse_value(text: str) -> Any:
         return text
 
 
-def _lay_over(values: dict[str, Any], override: str) -> None:
+def _as_tables(override: str) -> tuple[list[str], dict[str, Any]]:
+    """Return the names of the tables that a setting goes into, and the setting inside them."""
     dotted, equals, text = override.partition("=")
     if not equals or not dotted.strip():
         raise RecipeError(f"--set {override!r}: expected KEY=VALUE, such as steps=20")
     *tables, key = dotted.strip().split(".")
-    for table in tables:
-        values = values.setdefault(table, {})
-        if not isinstance(values, dict):
-            raise RecipeError(f"--set {override!r}: {table!r} is a value, not a table")
-    values[key] = parse_value(text.strip())
+    setting: dict[str, Any] = {key: parse_value(text.strip())}
+    for table in reversed(tables):
+        setting = {table: setting}
+    return tables, setting
 
 
 def _tuples(value: Any) -> Any:
@@ -96,26 +126,3 @@ def _tuples(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(_tuples(item) for item in value)
     return value
-
-
-def _sentence(model: type[BaseModel], problem: Mapping[str, Any], where: str) -> str:
-    place = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        *tables, key = (str(part) for part in problem["loc"])
-        return f"{where}: {place}: unknown key.{suggest(key, _fields(model, tables))}"
-    if problem["type"] == "missing":
-        return f"{where}: {place}: this key is required"
-    return f"{where}: {place}: got {problem['input']!r}; {problem['msg']}"
-
-
-def _fields(model: type[BaseModel], tables: Sequence[str]) -> list[str]:
-    for table in tables:
-        model = next(_models(model.model_fields[table].annotation))
-    return list(model.model_fields)
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _models(argument)
