@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from vsda.errors import RecipeError, ShardError
 from vsda.recipes.train import TrainRecipe
 from vsda.shards.index import ShardSet, open_set
 from vsda.shards.read import RandomAccessShards
+from vsda.stream.domains import DomainSets
 from vsda.stream.loader import Joined
 from vsda.taxonomy import ClassSet, class_set
 from vsda.training.class_weights import ClassWeights, class_weights
@@ -22,39 +24,38 @@ class RunInputs:
 
     Attributes:
         classes: The classes to learn.
-        image_sets: Sets of labelled images.
-        video_sets: Sets of unlabelled frames; empty in a source-only run.
+        image_sets: Sets of images.
+        video_sets: Sets of unlabelled frames; empty in a run that does not stream any.
+        labelled_video_sets: Sets of labelled frames.
         weights: Of the cross-entropy.
     """
 
     classes: ClassSet
-    image_sets: tuple[ShardSet, ...]
-    video_sets: tuple[ShardSet, ...]
+    image_sets: tuple[ShardSet, ...] = ()
+    video_sets: tuple[ShardSet, ...] = ()
+    labelled_video_sets: tuple[ShardSet, ...] = ()
     weights: ClassWeights
 
     def identity(self) -> dict[str, Any]:
         """Return what must be the same when a run is continued: sets, their hashes, weights."""
+        sets = {name: list(map(set_identity, found)) for name, found in self.sets().items()}
+        return {**sets, "class_weights": list(self.weights.values)}
+
+    def sets(self) -> dict[str, tuple[ShardSet, ...]]:
+        """Return the sets by the recipe's names of them."""
         return {
-            "images": [set_identity(shard_set) for shard_set in self.image_sets],
-            "videos": [set_identity(shard_set) for shard_set in self.video_sets],
-            "class_weights": list(self.weights.values),
+            "images": self.image_sets,
+            "videos": self.video_sets,
+            "labelled_videos": self.labelled_video_sets,
         }
 
-    @property
-    def images(self) -> Joined:
-        """The labelled images, ready to be read."""
-        return Joined([RandomAccessShards(shard_set) for shard_set in self.image_sets])
-
-    @property
-    def videos(self) -> Joined | None:
-        """The unlabelled frames, None in a source-only run."""
-        if not self.video_sets:
-            return None
-        return Joined([RandomAccessShards(shard_set) for shard_set in self.video_sets])
+    def domains(self) -> DomainSets:
+        """Return the sets ready to be read; None where there is none."""
+        return DomainSets(**{name: _joined(found) for name, found in self.sets().items()})
 
 
 def open_inputs(recipe: TrainRecipe) -> RunInputs:
-    """Open and check the sets of a run, whose places are the recipe's `images` and `videos`.
+    """Open and check the sets of a run, whose places are the recipe's.
 
     A place is `<folder>/<set>` or a folder with one set.
 
@@ -63,24 +64,31 @@ def open_inputs(recipe: TrainRecipe) -> RunInputs:
         RecipeError: A set was prepared without a class that the recipe learns.
     """
     classes = class_set(recipe.classes)
-    image_sets = tuple(_open(place) for place in recipe.images)
-    video_sets = tuple(_open(place) for place in recipe.videos) if recipe.needs_videos else ()
-    if not image_sets:
-        raise RecipeError("no set of labelled images; name one with --images or in the recipe")
-    if recipe.needs_videos and not video_sets:
-        raise RecipeError("no set of videos; name one with --videos or in the recipe")
-    counts_video_labels = recipe.class_weights.source == "videos"
-    for shard_set in (*image_sets, *(video_sets if counts_video_labels else ())):
+    images = _open_all(recipe.images) if recipe.uses_images else ()
+    videos = _open_all(recipe.videos) if recipe.needs_videos else ()
+    labelled_videos = _open_all(recipe.labelled_videos)
+    labelled = (*(images if recipe.image_labels else ()), *labelled_videos)
+    counts_video_labels = recipe.class_weights.source == "videos" and not labelled_videos
+    for shard_set in (*labelled, *(videos if counts_video_labels else ())):
         check_labels(shard_set, classes)
-    weights = class_weights(recipe.class_weights, classes, image_sets, video_sets)
-    if weights.uses_target_labels:
+    weights = class_weights(recipe.class_weights, classes, labelled, labelled_videos or videos)
+    if weights.uses_target_labels and not labelled_videos:
         logger.warning("class weights use the labels of the target videos: %s", weights.sets)
     return RunInputs(
         classes=classes,
-        image_sets=image_sets,
-        video_sets=video_sets if recipe.uses_videos else (),
+        image_sets=images,
+        video_sets=videos if recipe.uses_videos else (),
+        labelled_video_sets=labelled_videos,
         weights=weights,
     )
+
+
+def _open_all(places: Sequence[str]) -> tuple[ShardSet, ...]:
+    return tuple(_open(place) for place in places)
+
+
+def _joined(sets: Sequence[ShardSet]) -> Joined | None:
+    return Joined([RandomAccessShards(shard_set) for shard_set in sets]) if sets else None
 
 
 def _open(place: str) -> ShardSet:

@@ -22,16 +22,12 @@ from vsda.recipes.load import check
 from vsda.recipes.train import TrainRecipe
 from vsda.storage import write_atomic
 from vsda.stream.domains import Batch, Place, stream_domains
-from vsda.training.build import (
-    Optimization,
-    build_network,
-    build_objective,
-    build_optimizations,
-)
+from vsda.training.build import build_network, build_objective
 from vsda.training.checkpoint import Checkpoint, save_checkpoint
 from vsda.training.inputs import RunInputs
 from vsda.training.metrics_log import MetricsLog
-from vsda.training.objective import Objective, StepLosses
+from vsda.training.objective import Objective
+from vsda.training.optimization import Optimization, build_optimizations
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +35,7 @@ RECIPE_FILE = "recipe.json"
 _SHOWN = (
     "loss",
     "loss_segmentation",
+    "loss_auxiliary",
     "loss_adversarial",
     "accuracy_source",
     "accuracy_target",
@@ -57,10 +54,10 @@ class Meter:
     pictures: int = 0
     started: float = field(default_factory=time.monotonic)
 
-    def add(self, losses: StepLosses, pictures: int) -> None:
+    def add(self, losses: Mapping[str, Tensor], pictures: int) -> None:
         """Add the numbers of one step over `pictures` images and frames."""
-        for name, value in losses.scalars().items():
-            self.values[name].append(value)
+        for name, value in losses.items():
+            self.values[name].append(value.detach())
         self.pictures += pictures
 
     def means(self) -> dict[str, float]:
@@ -154,11 +151,11 @@ class Trainer:
             start_step=self._step,
         )
         inputs = self._inputs
-        batches = stream_domains(recipe, inputs.classes, inputs.images, inputs.videos, place)
+        batches = stream_domains(recipe, inputs.classes, inputs.domains(), place)
         with MetricsLog(self._run_dir, self._step) as log:
             for batch in progress(batches, "training", total=recipe.steps - self._step):
                 losses = self._advance(batch)
-                self._meter.add(losses, _num_pictures(batch))
+                self._meter.add(losses, batch.num_pictures)
                 if self._step % recipe.log_every == 0 or self._step == recipe.steps:
                     self._report(log, self._meter.means())
                     self._meter = Meter()
@@ -166,7 +163,7 @@ class Trainer:
                     log.sync()
                     self._save(losses)
 
-    def _advance(self, batch: Batch) -> StepLosses:
+    def _advance(self, batch: Batch) -> dict[str, Tensor]:
         step = self._step
         seed = step_seed(self._recipe.seed, step, self._fabric.global_rank)
         # Every random draw of a step follows from its number, so a resumed run repeats them.
@@ -194,8 +191,8 @@ class Trainer:
             "optimizer.learning_rate or adversarial.mu, or set optimizer.clip_norm"
         )
 
-    def _save(self, losses: StepLosses) -> None:
-        self._check_finite(float(losses.total.detach()))
+    def _save(self, losses: Mapping[str, Tensor]) -> None:
+        self._check_finite(float(losses["loss"].detach()))
         adversarial = self._objective.adversarial
         checkpoint = Checkpoint(
             step=self._step,
@@ -215,7 +212,7 @@ def training_step(
     optimizations: list[Optimization],
     batch: Batch,
     control: StepControl,
-) -> StepLosses:
+) -> dict[str, Tensor]:
     """Do one update of the network and the discriminator and return its losses.
 
     One backward pass serves both: the reversal turns the discriminator's gradient round for the
@@ -225,8 +222,10 @@ def training_step(
     for optimization in optimizations:
         optimization.set_learning_rate(control.step)
         optimization.optimizer.zero_grad(set_to_none=True)
-    losses: StepLosses = objective(batch, strength=control.strength, generator=control.generator)
-    fabric.backward(losses.total)
+    losses: dict[str, Tensor] = objective(
+        batch, strength=control.strength, generator=control.generator
+    )
+    fabric.backward(losses["loss"])
     for optimization in optimizations:
         optimization.clip()
         optimization.optimizer.step()
@@ -234,8 +233,14 @@ def training_step(
 
 
 def reversal_strength(recipe: TrainRecipe, step: int) -> float:
-    """Return the gradient reversal's strength at `step`: 0 before `start_step`, then mu."""
-    return recipe.adversarial.mu if step >= recipe.adversarial.start_step else 0.0
+    """Return the gradient reversal's strength at `step`: 0 before `start_step`, then mu.
+
+    With mu on the loss the reversal itself has strength 1.
+    """
+    settings = recipe.adversarial
+    if step < settings.start_step:
+        return 0.0
+    return settings.mu if settings.mu_on == "reversal" else 1.0
 
 
 def step_seed(seed: int, step: int, rank: int) -> int:
@@ -253,7 +258,3 @@ def _mean(name: str, values: list[Tensor]) -> Tensor:
     stacked = torch.stack([value.float() for value in values])
     # nan means "not measured" in a diagnostic, but "diverged" in the loss.
     return stacked.mean() if name == "loss" else stacked.nanmean()
-
-
-def _num_pictures(batch: Batch) -> int:
-    return len(batch.images) + (0 if batch.frames is None else len(batch.frames))

@@ -8,42 +8,44 @@ from torch.nn import functional
 
 from vsda.adversarial.losses import AdversarialTerms, ClusteredLoss, DomainLoss
 from vsda.models.network import SegmentationNetwork
-from vsda.stream.domains import Batch
+from vsda.stream.domains import Batch, Part
 from vsda.stream.transforms import normalise
 from vsda.taxonomy import IGNORE_INDEX
+from vsda.training.encoding import Encoded, encode_groups
+from vsda.training.view import View
+
+SOURCE = ("images",)
+TARGET = ("videos", "labelled_videos")
+"""The fields of a batch by domain."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StepLosses:
-    """The losses of one step; `total` carries the graph, the rest is detached.
+class Weights:
+    """What the terms of the objective count.
 
     Attributes:
-        total: Scalar to descend on. The network meets the adversarial term behind the gradient
-            reversal, so that it climbs what the discriminator descends.
-        segmentation: Weighted cross-entropy of the labelled images.
-        adversarial: Loss and diagnostics of the discriminator; None in a source-only run.
+        classes: (K,) of the cross-entropy.
+        adversarial: Of the adversarial loss; the discriminator learns at that rate, too.
+        auxiliary: Of the auxiliary head's cross-entropy.
     """
 
-    total: Tensor
-    segmentation: Tensor
-    adversarial: AdversarialTerms | None
-
-    def scalars(self) -> dict[str, Tensor]:
-        """Return every number to log by name, detached and on the device."""
-        own = {"loss": self.total.detach(), "loss_segmentation": self.segmentation}
-        return own if self.adversarial is None else own | self.adversarial.scalars()
+    classes: Tensor
+    adversarial: float = 1.0
+    auxiliary: float = 0.0
 
 
 class Objective(nn.Module):
-    """L = L_seg - mu L_dc (the paper's eq. for the minimax game), with mu in the reversal.
+    """L = L_seg - mu L_dc (the paper's minimax game), with the sign and mu in the reversal.
 
     The network and the discriminator live in one module, so that one wrapped forward serves both.
-    Frames pass the patch embedding alone: never the encoder, the decoder or the cross-entropy.
+    Pictures without labels are encoded as deep as the discriminator looks: they never reach the
+    decoder or the cross-entropy.
 
     Args:
         network: The segmentation network.
-        adversarial: The loss over both domains' tokens; None for a source-only run.
-        class_weights: (K + 1,) of the cross-entropy.
+        weights: Of the terms.
+        adversarial: The loss over both domains' features; None for a run without.
+        view: Where it looks; needed with `adversarial`.
     """
 
     class_weights: Tensor
@@ -51,48 +53,84 @@ class Objective(nn.Module):
     def __init__(
         self,
         network: SegmentationNetwork,
-        adversarial: DomainLoss | ClusteredLoss | None,
-        class_weights: Tensor,
+        weights: Weights,
+        adversarial: DomainLoss | ClusteredLoss | None = None,
+        view: View | None = None,
     ) -> None:
         super().__init__()
-        self.network = network
-        self.adversarial = adversarial
-        self.register_buffer("class_weights", class_weights)
+        self.network, self.adversarial, self.view = network, adversarial, view
+        self.adversarial_weight, self.auxiliary_weight = weights.adversarial, weights.auxiliary
+        self.register_buffer("class_weights", weights.classes)
 
-    def forward(self, batch: Batch, *, strength: float, generator: torch.Generator) -> StepLosses:
-        """Return the losses of `batch`.
+    def forward(
+        self, batch: Batch, *, strength: float, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Return the losses and diagnostics of `batch` by name, all scalars on its device.
+
+        `loss` carries the graph and is what to descend on; the network meets its adversarial term
+        behind the gradient reversal. All else is detached.
 
         Args:
-            batch: Images, masks and frames.
-            strength: Of the gradient reversal: the paper's mu.
+            batch: Labelled pictures and, for the adversarial loss, both domains.
+            strength: Of the gradient reversal.
             generator: Source of the adversarial part's random draws.
         """
-        # Each domain is embedded by a call of its own: a joint batch may round the images' features
-        # otherwise, and mu = 0 shall equal a source-only run bit for bit.
-        source_tokens = self.network.patch_embed(normalise(batch.images))
-        height_px, width_px = batch.masks.shape[-2:]
-        logits = self.network.decode(self.network.encode(source_tokens), (height_px, width_px))
+        # Labelled pictures go first and by themselves: a batch joined with unlabelled ones may
+        # round otherwise and draws other random numbers, and mu = 0 shall equal a source-only run
+        # bit for bit.
+        labelled = _labelled(batch)
+        pictures = {name: normalise(part.pictures) for name, (part, _) in labelled.items()}
+        encoded = encode_groups(self.network, pictures)
         # Masks travel as bytes; the loss wants int64.
-        segmentation = segmentation_loss(logits, batch.masks.long(), self.class_weights)
-        if self.adversarial is None or batch.frames is None:
-            detached = segmentation.detach()
-            return StepLosses(total=segmentation, segmentation=detached, adversarial=None)
-        target_tokens = self.network.patch_embed(normalise(batch.frames))
-        terms = self.adversarial(
-            source_tokens, target_tokens, strength=strength, generator=generator
-        )
-        return StepLosses(
-            total=segmentation + terms.loss, segmentation=segmentation.detach(), adversarial=terms
-        )
+        masks = torch.cat([masks.flatten(0, -3) for _, masks in labelled.values()]).long()
+        terms = self._segmentation(encoded, masks)
+        total = torch.stack(list(terms.values())).sum()
+        losses = {name: term.detach() for name, term in terms.items()}
+        if self.adversarial is not None and self.view is not None:
+            source, target = (
+                torch.cat(self._features(self.view, batch, encoded, names))
+                for names in (SOURCE, TARGET)
+            )
+            found: AdversarialTerms = self.adversarial(
+                source, target, strength=strength, generator=generator
+            )
+            total = total + self.adversarial_weight * found.loss
+            losses |= found.scalars()
+        return {"loss": total, **losses}
+
+    def _features(
+        self, view: View, batch: Batch, encoded: Encoded, names: tuple[str, ...]
+    ) -> list[Tensor]:
+        """Return the features of a domain's parts, encoding those that have no labels."""
+        parts: dict[str, Part] = {
+            name: part for name in names if (part := getattr(batch, name)) is not None
+        }
+        return [
+            view.features(encoded.groups[name])
+            if name in encoded.groups
+            else view.unlabelled(self.network, normalise(part.pictures))
+            for name, part in parts.items()
+        ]
+
+    def _segmentation(self, encoded: Encoded, masks: Tensor) -> dict[str, Tensor]:
+        """Return the cross-entropy over all labelled frames, and the auxiliary head's if any."""
+        height_px, width_px = masks.shape[-2:]
+        logits = self.network.decode(encoded.joined, (height_px, width_px))
+        terms = {"loss_segmentation": segmentation_loss(logits, masks, self.class_weights)}
+        auxiliary = self.network.decode_auxiliary(encoded.joined, (height_px, width_px))
+        if auxiliary is not None:
+            loss = segmentation_loss(auxiliary, masks, self.class_weights)
+            terms["loss_auxiliary"] = self.auxiliary_weight * loss
+        return terms
 
 
 def segmentation_loss(logits: Tensor, masks: Tensor, class_weights: Tensor) -> Tensor:
     """Return the weighted mean cross-entropy over the pixels that carry a label.
 
     Args:
-        logits: (N, K + 1, H, W).
-        masks: (N, H, W) int64 in [0, K] or `IGNORE_INDEX`.
-        class_weights: (K + 1,); the mean divides by the sum of the labelled pixels' weights.
+        logits: (N, K, H, W).
+        masks: (N, H, W) int64 in [0, K) or `IGNORE_INDEX`.
+        class_weights: (K,); the mean divides by the sum of the labelled pixels' weights.
 
     Returns:
         Scalar in the dtype of `class_weights`. It is 0, not nan, when no pixel carries a label.
@@ -104,3 +142,13 @@ def segmentation_loss(logits: Tensor, masks: Tensor, class_weights: Tensor) -> T
     labelled = masks != IGNORE_INDEX
     weight = class_weights[masks.where(labelled, 0)] * labelled
     return total / weight.sum().clamp_min(torch.finfo(class_weights.dtype).tiny)
+
+
+def _labelled(batch: Batch) -> dict[str, tuple[Part, Tensor]]:
+    """Return the parts that carry labels, with their masks, by the fields of the batch."""
+    parts = {"images": batch.images, "labelled_videos": batch.labelled_videos}
+    return {
+        name: (part, part.masks)
+        for name, part in parts.items()
+        if part is not None and part.masks is not None
+    }

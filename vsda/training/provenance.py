@@ -4,7 +4,6 @@ import json
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -13,25 +12,17 @@ from typing import Any
 from vsda.resources import resource_dir
 from vsda.shards.index import ShardSet
 from vsda.storage import write_atomic
-from vsda.training.class_weights import ClassWeights
-from vsda.training.inputs import set_identity
+from vsda.training.inputs import RunInputs, set_identity
 
 PROVENANCE_FILE = "provenance.json"
 _PACKAGES = ("vsda", "torch", "torchvision", "timm", "lightning", "numpy", "pillow", "webdataset")
 
 
-def provenance(
-    images: Sequence[ShardSet],
-    videos: Sequence[ShardSet],
-    weights: ClassWeights,
-    initial: dict[str, Any] | None,
-) -> dict[str, Any]:
+def provenance(inputs: RunInputs, initial: dict[str, Any] | None) -> dict[str, Any]:
     """Return the record of a run as plain values.
 
     Args:
-        images: The sets of labelled images.
-        videos: The sets of unlabelled video.
-        weights: The weights of the cross-entropy.
+        inputs: The sets, and the weights of the cross-entropy.
         initial: File, hash and key report of the initial weights, None for random ones.
     """
     return {
@@ -39,9 +30,8 @@ def provenance(
         "python": platform.python_version(),
         "versions": {package: version(package) for package in _PACKAGES},
         "git_revision": git_revision(),
-        "images": [_set_record(shard_set) for shard_set in images],
-        "videos": [_set_record(shard_set) for shard_set in videos],
-        "class_weights": asdict(weights),
+        **{name: list(map(_set_record, found)) for name, found in inputs.sets().items()},
+        "class_weights": asdict(inputs.weights),
         "initial_weights": initial,
     }
 

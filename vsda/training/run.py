@@ -1,19 +1,15 @@
 """`vsda train`: a new run folder, or an old one resumed."""
 
-import hashlib
 import itertools
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from vsda.errors import RunError
-from vsda.models.network import SegmentationNetwork
-from vsda.models.weights import load_weights
 from vsda.recipes.train import TrainRecipe
 from vsda.storage import exclusive
-from vsda.taxonomy import ClassSet, class_set
-from vsda.training.checkpoint import latest_checkpoint, list_checkpoints, load_checkpoint
+from vsda.training.checkpoint import latest_checkpoint, list_checkpoints
+from vsda.training.initial import initialise
 from vsda.training.inputs import RunInputs
 from vsda.training.loop import Trainer, write_recipe
 from vsda.training.provenance import provenance, write_provenance
@@ -27,12 +23,12 @@ class RunOptions:
 
     Attributes:
         run_dir: The run folder.
-        init: Checkpoint, or run folder, whose network the run starts from; None for random weights.
+        weights_dir: Where initial weights lie that the recipe calls by their name.
         resume: Continue from the latest checkpoint; a folder without one starts anew.
     """
 
     run_dir: Path
-    init: Path | None = None
+    weights_dir: Path = Path("data/weights")
     resume: bool = False
 
 
@@ -60,7 +56,7 @@ def _train(recipe: TrainRecipe, inputs: RunInputs, options: RunOptions) -> Path:
     else:
         if options.resume:
             logger.info("%s: no checkpoint yet, starting from step 0", run_dir)
-        _start(trainer.network, recipe, inputs, options)
+        _start(trainer, recipe, inputs, options)
     trainer.run()
     return list_checkpoints(run_dir)[-1]
 
@@ -100,39 +96,8 @@ def last_run_dir(recipe_name: str, parent: Path) -> Path:
     return parent / f"{recipe_name}-{max(numbers)}"
 
 
-def _start(
-    network: SegmentationNetwork, recipe: TrainRecipe, inputs: RunInputs, options: RunOptions
-) -> None:
-    initial = None if options.init is None else _initialise(network, options.init, inputs.classes)
+def _start(trainer: Trainer, recipe: TrainRecipe, inputs: RunInputs, options: RunOptions) -> None:
+    initial = initialise(trainer.network, recipe.init, inputs.classes, options.weights_dir)
     options.run_dir.mkdir(parents=True, exist_ok=True)
     write_recipe(options.run_dir, recipe)
-    record = provenance(inputs.image_sets, inputs.video_sets, inputs.weights, initial)
-    write_provenance(options.run_dir, record)
-
-
-def _initialise(network: SegmentationNetwork, place: Path, classes: ClassSet) -> dict[str, Any]:
-    """Load the initial weights and return their record."""
-    path = _newest(place) if place.is_dir() else place
-    report = load_weights(network, path, same_classes=_learned(path) in (None, classes))
-    logger.info("%s: %s", path, report.summary())
-    return {
-        "file": str(path),
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "report": asdict(report),
-    }
-
-
-def _learned(path: Path) -> ClassSet | None:
-    """Return the classes of a checkpoint of ours, None for a file that does not say."""
-    try:
-        recipe = load_checkpoint(path).recipe
-    except RunError:
-        return None
-    return class_set(str(recipe["classes"]))
-
-
-def _newest(run_dir: Path) -> Path:
-    paths = list_checkpoints(run_dir)
-    if not paths:
-        raise RunError(f"{run_dir}: no checkpoint to start from; train it first")
-    return paths[-1]
+    write_provenance(options.run_dir, provenance(inputs, initial))

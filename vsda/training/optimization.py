@@ -1,0 +1,94 @@
+"""Optimisers and their schedules, by timm's names."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from timm.optim import create_optimizer_v2  # type: ignore[attr-defined]
+from timm.scheduler.cosine_lr import CosineLRScheduler
+from timm.scheduler.poly_lr import PolyLRScheduler
+from timm.scheduler.scheduler import Scheduler
+from torch import nn
+from torch.optim import Optimizer
+
+from vsda.errors import RecipeError
+from vsda.recipes.train import OptimizerSettings, TrainRecipe
+from vsda.training.objective import Objective
+
+
+@dataclass(frozen=True, slots=True)
+class Optimization:
+    """An optimiser with its schedule; the schedule is a pure function of the step."""
+
+    optimizer: Optimizer
+    scheduler: Scheduler | None
+    clip_norm: float
+    parameters: tuple[nn.Parameter, ...]
+
+    def set_learning_rate(self, step: int) -> None:
+        """Give the optimiser the learning rate of `step`."""
+        if self.scheduler is not None:
+            self.scheduler.step_update(step)
+
+    def clip(self) -> None:
+        """Scale the gradients down to `clip_norm`, if the recipe sets one."""
+        if self.clip_norm:
+            nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
+
+
+def build_optimizations(objective: Objective, recipe: TrainRecipe) -> list[Optimization]:
+    """Return the network's optimiser and, in an adversarial run, the discriminator's."""
+    built = [build_optimization(objective.network, recipe.optimizer, recipe.steps)]
+    if objective.adversarial is not None:
+        settings = recipe.discriminator_optimizer
+        table = "discriminator_optimizer"
+        built.append(build_optimization(objective.adversarial, settings, recipe.steps, table))
+    return built
+
+
+def build_optimization(
+    module: nn.Module, settings: OptimizerSettings, steps: int, table: str = "optimizer"
+) -> Optimization:
+    """Return timm's optimiser over `module` with a schedule that ends at `steps`.
+
+    Raises:
+        RecipeError: timm has no such optimiser, or it refuses the settings of `table`.
+    """
+    family: dict[str, Any] = {"betas": settings.betas} if "adam" in settings.name else {}
+    try:
+        optimizer = create_optimizer_v2(
+            module,
+            opt=settings.name,
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            momentum=settings.momentum,
+            **family,
+        )
+    except (ValueError, AssertionError, TypeError) as error:
+        raise RecipeError(f"{table}.name: {settings.name!r} of timm: {error}") from error
+    return Optimization(
+        optimizer,
+        _scheduler(optimizer, settings, steps),
+        settings.clip_norm,
+        _trainable(module.parameters()),
+    )
+
+
+def _trainable(parameters: Iterable[nn.Parameter]) -> tuple[nn.Parameter, ...]:
+    return tuple(parameter for parameter in parameters if parameter.requires_grad)
+
+
+def _scheduler(optimizer: Optimizer, settings: OptimizerSettings, steps: int) -> Scheduler | None:
+    if settings.schedule == "constant" and not settings.warmup_steps:
+        return None
+    common: dict[str, Any] = {
+        "t_initial": steps,
+        # A constant rate after a warm-up is a schedule that falls to where it began.
+        "lr_min": settings.learning_rate if settings.schedule == "constant" else 0.0,
+        "warmup_t": settings.warmup_steps,
+        "warmup_lr_init": 0.0,
+        "t_in_epochs": False,
+    }
+    if settings.schedule == "poly":
+        return PolyLRScheduler(optimizer, power=0.9, **common)
+    return CosineLRScheduler(optimizer, **common)

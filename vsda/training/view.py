@@ -1,0 +1,36 @@
+"""Where an adversarial loss looks at a network, and how."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from vsda.models.batch_norm import Statistics, batch_norm_statistics
+from vsda.models.network import Levels, SegmentationNetwork
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class View:
+    """What of a network's features an adversarial loss gets.
+
+    Attributes:
+        tap: The level.
+        before_norm: Take its features before their norm.
+        frames_as_tokens: Give each frame's map as one vector (frames, h * w * C).
+        statistics: Batch statistics of pictures without labels on their way to the tap.
+    """
+
+    tap: str
+    before_norm: bool = False
+    frames_as_tokens: bool = False
+    statistics: Statistics = "running"
+
+    def features(self, levels: Levels) -> Tensor:
+        """Return the features (N, [T,] h, w, C) at the tap, or (frames, h * w * C)."""
+        level = levels[self.tap]
+        features = level.raw if self.before_norm else level.normed
+        return features.flatten(0, -4).flatten(1) if self.frames_as_tokens else features
+
+    def unlabelled(self, network: SegmentationNetwork, pictures: Tensor) -> Tensor:
+        """Return the features of normalised pictures that nothing behind the tap sees."""
+        with batch_norm_statistics(network, self.statistics):
+            return self.features(network.encode(pictures, until=self.tap))
