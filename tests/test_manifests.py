@@ -19,7 +19,7 @@ from vsda.datasets.listing import Request
 from vsda.errors import ManifestError, Outcome
 from vsda.fetch.archive import fetch
 from vsda.fetch.archive_plan import FetchOptions, State
-from vsda.manifests import BACKGROUND_CLASS, IGNORE_CLASS, NO_CLASS, archives
+from vsda.manifests import BACKGROUND_CLASS, IGNORE_CLASS, NO_CLASS, archives, digests, weights
 from vsda.recipes.data import DataRecipe, own_options
 from vsda.recipes.load import load_recipe, recipe_paths
 from vsda.resources import resource_dir
@@ -33,7 +33,7 @@ FACTS = PACKAGE.parent.parent / "shared" / "facts"
 WITH_SOURCES = sorted(
     path.parent.name
     for path in TABLES
-    if path.parent.name != "cards" and path.name == "sources.tsv"
+    if path.parent.name not in {"cards", "weights"} and path.name == "sources.tsv"
 )
 TEN = {
     "person": 1,
@@ -47,6 +47,7 @@ TEN = {
     "surfboard": 42,
     "cell phone": 77,
 }
+NETWORKS = {"swin_upernet", "video_swin_upernet", "deeplabv3", "timm_upernet"}
 COCO_GAPS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
 
 
@@ -398,8 +399,11 @@ def test_a_source_tells_what_is_known_of_it():
     [
         ("bytes", "0", "bytes must be positive"),
         ("bytes", "1.5", "invalid literal"),
-        ("sha256", "e3d0", "sha256 must be its hexadecimal digits or '-', got 'e3d0'"),
+        ("sha256", "e3d0", "sha256 must be its hexadecimal digits or '-'.* got 'e3d0'"),
         ("sha256", "e3d0...A492", "sha256 must be"),
+        ("sha256", "e3d0b5b...", "sha256 must be"),
+        ("sha256", "...e3d0b5b7", "sha256 must be"),
+        ("sha256", "...", "sha256 must be"),
         ("md5", "0" * 64, "md5 must be"),
         ("default", "maybe", "default must be 'yes' or 'no', got 'maybe'"),
     ],
@@ -412,6 +416,82 @@ def test_a_wrong_source_is_told_with_its_line(tmp_path, monkeypatch, column, cel
     manifests.sources.cache_clear()
     with pytest.raises(ManifestError, match=rf"sources\.tsv:2: {message}"):
         manifests.sources("davis")
+
+
+@pytest.mark.parametrize("known", ["0" * 64, "00000000...", "0000...0000", "00000000...1111"])
+def test_a_digest_may_be_known_in_full_at_both_ends_or_at_its_beginning(known):
+    assert digests.known_sha256(known) == known
+
+
+@pytest.mark.parametrize(
+    ("expected", "fits"),
+    [
+        ("ab12cd34" * 8, True),
+        ("ab12cd34...", True),
+        ("ab12cd34...cd34", True),
+        ("ab12cd3f" * 8, False),
+        ("ab12cd3f...", False),
+        ("ab12cd34...cd3f", False),
+        ("cd34ab12...", False),
+        ("ab12cd34", False),
+    ],
+)
+def test_a_digest_known_in_part_is_compared_where_it_is_known(expected, fits):
+    assert digests.digest_fits("ab12cd34" * 8, expected) is fits
+
+
+def test_weights_have_names_that_are_words_and_the_networks_that_take_them():
+    found = manifests.weights_sources()
+    assert found["upernet-swin-t-ade20k"].networks == ("swin_upernet", "video_swin_upernet")
+    for name, row in found.items():
+        assert row.name == name
+        assert not set("./") & set(name)
+        assert set(row.networks) <= NETWORKS
+
+
+def test_weights_of_torch_and_openmmlab_have_the_first_digits_of_their_digest_in_their_names():
+    hosts = ("https://download.pytorch.org/", "https://download.openmmlab.com/")
+    named = [row for row in manifests.weights_sources().values() if row.url.startswith(hosts)]
+    assert len(named) == 5
+    for row in named:
+        assert row.url.endswith(f"/{row.file}")
+        assert row.sha256.startswith(Path(row.file).stem.rpartition("-")[2])
+
+
+def test_weights_of_torchvision_are_where_torchvision_looks_for_them():
+    models = pytest.importorskip("torchvision.models")
+    published = {
+        "deeplabv3-r101-coco": models.get_weight(
+            "DeepLabV3_ResNet101_Weights.COCO_WITH_VOC_LABELS_V1"
+        ),
+        "resnet101-imagenet": models.ResNet101_Weights.IMAGENET1K_V1,
+        "resnet101-imagenet-v2": models.ResNet101_Weights.IMAGENET1K_V2,
+        "swin-t-imagenet": models.Swin_T_Weights.IMAGENET1K_V1,
+    }
+    found = manifests.weights_sources()
+    for name, file in published.items():
+        (scores,) = file.meta["_metrics"].values()
+        assert found[name].url == file.url
+        figure = scores.get("acc@1", scores.get("miou"))
+        assert found[name].figure.startswith(f"{figure:.1f} ")
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "message"),
+    [
+        ("bytes", "0", "bytes must be positive"),
+        ("bytes", "much", "invalid literal"),
+        ("sha256", "ab12", "sha256 must be its hexadecimal digits or '-'"),
+    ],
+)
+def test_a_wrong_row_of_weights_is_told_with_its_line(tmp_path, monkeypatch, column, cell, message):
+    row = dict(zip(weights._COLUMNS, ["a", "n", "l", "f", "u", "1", "-", "t", "-"], strict=True))
+    lines = ["\t".join(row), "\t".join((row | {column: cell}).values())]
+    (tmp_path / "sources.tsv").write_text("\n".join(lines) + "\n")
+    monkeypatch.setattr(weights, "manifest_path", lambda *_: tmp_path / "sources.tsv")
+    manifests.weights_sources.cache_clear()
+    with pytest.raises(ManifestError, match=rf"sources\.tsv:2: {message}"):
+        manifests.weights_sources()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,9 @@ import subprocess
 
 import pytest
 
+from tests.fetch.weights_table import use_table, write_table
+from vsda.manifests import weights, weights_sources
+
 SMALL_DISK_BYTES = 4_000_000
 FREE_BYTES = 1_000_000
 
@@ -25,3 +28,13 @@ def small_disk(tmp_path):
     (folder / "filler").write_bytes(bytes(SMALL_DISK_BYTES - FREE_BYTES))
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
+def weights_table(tmp_path, monkeypatch):
+    """A table of three small files in place of the real one; its path."""
+    monkeypatch.setattr(weights, "manifest_path", weights.manifest_path)
+    path = write_table(tmp_path / "weights.tsv")
+    use_table(path)
+    yield path
+    weights_sources.cache_clear()

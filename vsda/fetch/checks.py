@@ -4,8 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-ELLIPSIS = "..."
-"""Stands in a digest for the digits that nobody has published."""
+from vsda.manifests.digests import digest_fits
 
 _SNIFFED_BYTES = 512
 _PAGE_STARTS = (b"<!doctype html", b"<html")
@@ -18,7 +17,7 @@ class Checks:
     Attributes:
         size_bytes: Its size.
         sha256: Its SHA-256 in hexadecimal; one that is known in part has `...` for the rest, as in
-            `e3d0b5b7...a492`.
+            `e3d0b5b7...a492` or `586e9e4e...`.
         md5: Its MD5 in hexadecimal, for files whose authors publish no other digest.
     """
 
@@ -38,17 +37,9 @@ class Checks:
         """Return how a file of this size and digest differs, None if it is as it must be."""
         if self.size_bytes is not None and size_bytes != self.size_bytes:
             return f"it has {size_bytes} bytes, expected {self.size_bytes}"
-        if self.sha256 is not None and sha256 is not None and not fits(sha256, self.sha256):
+        if self.sha256 is not None and sha256 is not None and not digest_fits(sha256, self.sha256):
             return f"its sha256 is {sha256}, expected {self.sha256}"
         return None
-
-
-def fits(digest: str, expected: str) -> bool:
-    """Return whether `digest` is the expected one, or has both ends of one known in part."""
-    start, ellipsis, end = expected.partition(ELLIPSIS)
-    if not ellipsis:
-        return digest == expected
-    return digest.startswith(start) and digest.endswith(end)
 
 
 def file_digest(path: Path, name: str) -> str:

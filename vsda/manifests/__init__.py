@@ -40,6 +40,7 @@ from vsda.manifests.fbms import (
 )
 from vsda.manifests.table import manifest_path, read_table, table_sha256
 from vsda.manifests.voc import VocValue, voc_values
+from vsda.manifests.weights import WeightsSource, weights_sources
 from vsda.manifests.ytbb import YtbbClass, ytbb_classes
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "Source",
     "StuffThingValue",
     "VocValue",
+    "WeightsSource",
     "YtbbClass",
     "card_sources",
     "class_name_of",
@@ -82,5 +84,6 @@ __all__ = [
     "stuffthing_values",
     "table_sha256",
     "voc_values",
+    "weights_sources",
     "ytbb_classes",
 ]

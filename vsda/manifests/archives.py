@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from vsda.errors import ManifestError
+from vsda.manifests.digests import known_sha256
 from vsda.manifests.table import known_or_none, manifest_path, read_table, unique
 
-_SHA256 = re.compile(r"[0-9a-f]{64}|[0-9a-f]{4,}\.\.\.[0-9a-f]{4,}")
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _SOURCE_COLUMNS = (
     "file",
@@ -82,9 +82,8 @@ def card_sources() -> dict[str, CardSource]:
 
 def _source(cells: list[str]) -> Source:
     file, url, size, sha256, md5, parts, variant, strip, into, default = cells
-    for name, cell, pattern in (("sha256", sha256, _SHA256), ("md5", md5, _MD5)):
-        if cell != "-" and not pattern.fullmatch(cell):
-            raise ManifestError(f"{name} must be its hexadecimal digits or '-', got {cell!r}")
+    if md5 != "-" and not _MD5.fullmatch(md5):
+        raise ManifestError(f"md5 must be its hexadecimal digits or '-', got {md5!r}")
     if size != "-" and int(size) <= 0:
         raise ManifestError(f"bytes must be positive or '-', got {size!r}")
     if default not in {"yes", "no"}:
@@ -93,7 +92,7 @@ def _source(cells: list[str]) -> Source:
         file=file,
         url=url,
         size_bytes=None if size == "-" else int(size),
-        sha256=known_or_none(sha256),
+        sha256=known_sha256(sha256),
         md5=known_or_none(md5),
         parts=tuple(parts.split(",")),
         variant=known_or_none(variant),
