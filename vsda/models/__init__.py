@@ -1,11 +1,17 @@
 """The segmentation networks by name."""
 
 from vsda.errors import UnknownNameError
+from vsda.models.deeplabv3 import DeepLabv3
 from vsda.models.network import SegmentationNetwork
 from vsda.models.swin_upernet import SwinUperNet
+from vsda.models.timm_upernet import TimmUperNet
+from vsda.models.video_swin_upernet import VideoSwinUperNet
 
 MODELS: dict[str, type[SegmentationNetwork]] = {
+    "deeplabv3": DeepLabv3,
     "swin_upernet": SwinUperNet,
+    "timm_upernet": TimmUperNet,
+    "video_swin_upernet": VideoSwinUperNet,
 }
 
 
