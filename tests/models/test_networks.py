@@ -8,16 +8,21 @@ import torch
 
 from vsda.errors import UnknownNameError, UsageError
 from vsda.models import MODELS, get_model
+from vsda.models.batch_norm import batch_norm_statistics
 
+SWIN = {
+    "embed_dim": 32,
+    "depths": (2, 2, 2),
+    "num_heads": (1, 2, 4),
+    "window_size": 4,
+    "decoder_channels": 32,
+    "drop_path_rate": 0.0,
+}
 SMALL = {
-    "swin_upernet": {
-        "embed_dim": 32,
-        "depths": (2, 2, 2),
-        "num_heads": (1, 2, 4),
-        "window_size": 4,
-        "decoder_channels": 32,
-        "drop_path_rate": 0.0,
-    },
+    "swin_upernet": SWIN,
+    "video_swin_upernet": SWIN,
+    "deeplabv3": {"depths": (1, 1, 1, 1), "width_per_group": 8, "decoder_channels": 16},
+    "timm_upernet": {"backbone": "test_convnext2", "decoder_channels": 16},
 }
 SIZES = [(64, 64), (61, 83), (96, 32), (5, 3)]
 
@@ -47,7 +52,8 @@ def test_an_unknown_network_is_answered_with_the_nearest_name():
     with pytest.raises(UnknownNameError) as caught:
         get_model("swin_upnet")
     assert str(caught.value) == (
-        "unknown model 'swin_upnet'. Did you mean 'swin_upernet'? Known: swin_upernet."
+        "unknown model 'swin_upnet'. Did you mean 'swin_upernet'? "
+        "Known: deeplabv3, swin_upernet, timm_upernet, video_swin_upernet."
     )
 
 
@@ -58,26 +64,64 @@ def test_logits_have_the_size_of_the_images(network, size_px):
 
 
 @torch.no_grad()
-def test_the_three_steps_give_what_forward_gives(network):
+def test_the_two_steps_give_what_forward_gives(network):
     network.eval()
     batch = images(2, 61, 83)
-    features = network.encode(network.patch_embed(batch))
-    assert torch.equal(network.decode(features, (61, 83)), network(batch))
+    assert torch.equal(network.decode(network.encode(batch), (61, 83)), network(batch))
 
 
 @torch.no_grad()
-def test_tokens_and_features_have_the_announced_widths(network):
-    tokens = network.eval().patch_embed(images(2, 64, 64))
-    assert tokens.shape[0] == 2
-    assert tokens.shape[-1] == network.embed_dim
-    features = network.encode(tokens)
-    assert tuple(level.shape[1] for level in features) == network.feature_channels
+@pytest.mark.parametrize("size_px", [(64, 64), (61, 83)], ids=str)
+def test_levels_have_the_announced_widths_and_sizes(network, size_px):
+    levels = network.eval().encode(images(2, *size_px))
+    assert list(levels) == list(network.taps)
+    for name, level in levels.items():
+        tap = network.taps[name]
+        assert level.raw.shape == level.normed.shape
+        assert level.normed.shape == (2, *tap.map_size(size_px), tap.channels)
+
+
+@torch.no_grad()
+def test_nothing_is_computed_behind_the_last_tap_wanted(network):
+    network.eval()
+    whole = network.encode(images(2, 64, 64))
+    seen = []
+    for layer in network.modules():
+        if not list(layer.children()):
+            layer.register_forward_hook(lambda layer, _, __: seen.append(layer))
+    num_layers = []
+    for name in network.taps:
+        seen.clear()
+        levels = network.encode(images(2, 64, 64), until=name)
+        assert list(levels) == list(network.taps)[: len(levels)]
+        assert list(levels)[-1] == name
+        assert torch.equal(levels[name].normed, whole[name].normed)
+        num_layers.append(len(seen))
+    assert num_layers == sorted(set(num_layers))
+
+
+def test_an_unknown_tap_is_answered_with_those_that_there_are(network):
+    with pytest.raises(UsageError, match=r"placement 'stage9': this network has .*stage1, stage2"):
+        network.encode(images(1, 64, 64), until="stage9")
 
 
 @torch.no_grad()
 def test_decode_gives_the_size_that_is_asked_for(network):
-    features = network.eval().encode(network.patch_embed(images(1, 64, 64)))
-    assert network.decode(features, (17, 130)).shape == (1, 5, 17, 130)
+    levels = network.eval().encode(images(1, 64, 64))
+    assert network.decode(levels, (17, 130)).shape == (1, 5, 17, 130)
+
+
+@torch.no_grad()
+def test_the_auxiliary_head_is_there_if_asked_for_and_leaves_the_prediction_alone(make):
+    torch.manual_seed(0)
+    network, batch = make(auxiliary=True).eval(), images(2, 64, 64)
+    levels = network.encode(batch)
+    assert network.decode_auxiliary(levels, (64, 64)).shape == (2, 5, 64, 64)
+    plain = make().eval()
+    assert plain.decode_auxiliary(levels, (64, 64)) is None
+    state = network.state_dict()
+    plain.load_state_dict({name: state[name] for name in plain.state_dict()})
+    assert torch.equal(plain(batch), network(batch))
 
 
 def test_a_batch_of_one_is_refused_while_training(network):
@@ -110,10 +154,11 @@ def test_evaluation_repeats_itself(network):
 
 
 @torch.no_grad()
-def test_encoding_leaves_the_state_alone(network):
+def test_encoding_unlabelled_pictures_leaves_the_state_alone(network):
     network.train()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    network.encode(network.patch_embed(images(2, 64, 64)))
+    with batch_norm_statistics(network, "batch"):
+        network.encode(images(2, 64, 64))
     assert all(torch.equal(before[name], after) for name, after in network.state_dict().items())
 
 
@@ -129,5 +174,12 @@ def test_the_state_makes_the_same_network_again(network, make):
     assert torch.equal(network.eval()(batch), other.eval()(batch))
 
 
-def test_the_classifier_is_where_the_network_says(network):
-    assert len(network.get_submodule(network.classifier).weight) == network.num_classes == 5
+def test_the_classifiers_are_where_the_network_says(make):
+    network = make(auxiliary=True)
+    for name in network.classifiers:
+        assert len(network.get_submodule(name).weight) == network.num_classes == 5
+    others = make(num_classes=7, auxiliary=True).state_dict()
+    differing = {
+        name for name, value in network.state_dict().items() if value.shape != others[name].shape
+    }
+    assert {name.rpartition(".")[0] for name in differing} == set(network.classifiers)

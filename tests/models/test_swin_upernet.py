@@ -18,28 +18,33 @@ TINY = {"num_classes": 3, "embed_dim": 8, "window_size": 2, "decoder_channels": 
 )
 def test_two_three_and_four_stages_halve_the_map_and_double_the_width(depths, num_heads):
     network = SwinUperNet(depths=depths, num_heads=num_heads, **TINY).eval()
-    tokens = network.patch_embed(torch.randn(1, 3, 64, 32))
-    assert tokens.shape == (1, 16, 8, 8)
-    shapes = [tuple(level.shape) for level in network.encode(tokens)]
-    assert shapes == [(1, 8 * 2**i, 16 // 2**i, 8 // 2**i) for i in range(len(depths))]
+    patch, *stages = network.encode(torch.randn(1, 3, 64, 32)).values()
+    assert patch.normed.shape == (1, 16, 8, 8)
+    shapes = [tuple(level.normed.shape) for level in stages]
+    assert shapes == [(1, 16 // 2**i, 8 // 2**i, 8 * 2**i) for i in range(len(depths))]
 
 
 def test_lists_as_a_recipe_gives_them_are_taken():
-    assert SwinUperNet(depths=[2, 2], num_heads=[1, 2], **TINY).feature_channels == (8, 16)
+    taps = SwinUperNet(depths=[2, 2], num_heads=[1, 2], **TINY).taps
+    assert {name: (tap.channels, tap.stride_px) for name, tap in taps.items()} == {
+        "patch": (8, 4),
+        "stage1": (8, 4),
+        "stage2": (16, 8),
+    }
 
 
 @torch.no_grad()
 def test_an_odd_image_is_filled_up_with_zeros_below_and_to_the_right():
     network = SwinUperNet(depths=(2, 2), num_heads=(1, 2), **TINY).eval()
     images = torch.randn(1, 3, 61, 31)
-    tokens = network.patch_embed(images)
-    assert torch.equal(tokens, network.patch_embed(functional.pad(images, (0, 1, 0, 3))))
+    tokens = network.encode(images)["patch"].raw
+    assert torch.equal(tokens, network.encode(functional.pad(images, (0, 1, 0, 3)))["patch"].raw)
 
 
 @torch.no_grad()
 def test_tokens_are_normalised():
     network = SwinUperNet(depths=(2, 2), num_heads=(1, 2), **TINY)
-    tokens = network.patch_embed(torch.randn(2, 3, 64, 64))
+    tokens = network.encode(torch.randn(2, 3, 64, 64))["patch"].normed
     torch.testing.assert_close(tokens.mean(-1), torch.zeros(2, 16, 16), rtol=0, atol=1e-5)
     torch.testing.assert_close(
         tokens.var(-1, correction=0), torch.ones(2, 16, 16), rtol=1e-3, atol=0
@@ -49,8 +54,9 @@ def test_tokens_are_normalised():
 @torch.no_grad()
 def test_every_stage_ends_in_a_norm_of_its_own():
     network = SwinUperNet(depths=(2, 2), num_heads=(1, 2), **TINY)
-    for level in network.encode(network.patch_embed(torch.randn(2, 3, 64, 64))):
-        assert level.mean(1).abs().max() < 1e-5
+    for level in network.encode(torch.randn(2, 3, 64, 64)).values():
+        assert level.normed.mean(-1).abs().max() < 1e-5
+        assert not torch.allclose(level.raw, level.normed, atol=1e-3)
     norms = [layer for layer in network.encoder.modules() if isinstance(layer, nn.LayerNorm)]
     assert {norm.eps for norm in norms} == {1e-5}
 
