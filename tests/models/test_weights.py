@@ -22,9 +22,10 @@ TINY = {
 }
 CLASSIFIER = {"decoder.conv_seg.weight", "decoder.conv_seg.bias"}
 KNOWN_FILES = (
-    "expected a checkpoint of `vsda train` or the ADE20k UperNet file of Swin's authors;"
-    " choose another file, or fetch this one again"
+    "expected a checkpoint of `vsda train` or one of the published layouts; choose another file,"
+    " or fetch this one again"
 )
+INDEX = "relative_position_index"
 
 
 def tiny(num_classes=3, **settings):
@@ -72,9 +73,11 @@ def test_our_own_checkpoint_is_loaded_whole(checkpoint):
     network = tiny()
     report = load_weights(network, checkpoint)
     assert same(torch.load(checkpoint)["network"], state_of(network))
-    assert set(report.loaded) == set(network.state_dict())
-    assert not report.skipped
-    assert not report.missing
+    assert report.layout == "weights of vsda"
+    indices = {name for name in network.state_dict() if name.endswith(INDEX)}
+    assert set(report.loaded) == set(network.state_dict()) - indices
+    reason = "follows from the window size"
+    assert report.skipped == report.missing == dict.fromkeys(indices, reason)
 
 
 def test_a_classifier_for_other_classes_is_skipped_and_kept_as_it_was(checkpoint):
@@ -82,7 +85,8 @@ def test_a_classifier_for_other_classes_is_skipped_and_kept_as_it_was(checkpoint
     before = state_of(network)
     report = load_weights(network, checkpoint)
     reason = "classifier of 3 classes, the network has 7"
-    assert report.skipped == report.missing == dict.fromkeys(CLASSIFIER, reason)
+    assert report.skipped == report.missing
+    assert {name for name, why in report.missing.items() if why == reason} == CLASSIFIER
     saved, after = torch.load(checkpoint)["network"], state_of(network)
     for name in after:
         assert torch.equal(after[name], (before if name in CLASSIFIER else saved)[name])
@@ -148,8 +152,9 @@ def test_a_url_is_read_like_a_path(checkpoint):
 def test_a_name_that_the_network_lacks_is_an_error(tmp_path, authors_state):
     authors_state["backbone.stages.0.blocks.0.ffn.weight"] = torch.zeros(1)
     message = refusal(save(tmp_path, {"state_dict": authors_state}))
-    assert "1 tensors do not fit the network" in message
+    assert "is a Swin + UperNet in its authors' layout, but 1 tensors do not fit" in message
     assert "has 'backbone.stages.0.blocks.0.ffn.weight', which the network lacks" in message
+    assert message.endswith("expected weights of this very network; choose another file")
 
 
 def test_a_name_that_the_file_lacks_is_an_error(tmp_path, authors_state):
@@ -161,7 +166,7 @@ def test_a_name_that_the_file_lacks_is_an_error(tmp_path, authors_state):
 def test_weights_for_another_window_are_an_error(checkpoint):
     message = refusal(checkpoint, tiny(window_size=4))
     assert "as (9, 1), the network (49, 1)" in message
-    assert "change the network's settings or the file" in message
+    assert message.endswith("goes with network.window_size=2; set that, or choose another file")
 
 
 def test_a_classifier_of_another_width_is_an_error(tmp_path):
@@ -181,10 +186,13 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path, name):
     ("content", "complaint"),
     [
         (
-            {"model": {}, "epoch": 3},
-            "holds 'model', 'epoch', but neither 'network' nor 'state_dict'",
+            {"weights": {}, "epoch": 3},
+            "holds 'weights', 'epoch', but no weights, open or under 'network', 'state_dict'",
         ),
-        ({}, "holds nothing, but neither"),
+        ({"model": {}}, "holds no tensors"),
+        ({"network": {3: torch.zeros(1)}}, "its weights are not a dict of tensors"),
+        ({"a": torch.zeros(1), "b": 3}, "its weights are not a dict of tensors"),
+        ({}, "holds nothing, but no weights"),
         ([1, 2], "holds a list, not a dict"),
         ({"network": 3}, "its weights are not a dict of tensors"),
         ({"state_dict": {"backbone.norm0.weight": "x"}}, "its weights are not a dict of tensors"),

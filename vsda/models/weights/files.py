@@ -1,0 +1,180 @@
+"""Tensors of a file by name: what torch.save wrote, zip or older, and safetensors.
+
+Nothing in a file is executed. What torch.load lets pass is refused here: parts that fail their
+checksum, compressed parts, and tensors that claim more values than the file holds.
+"""
+
+import pickle
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from vsda.errors import WeightsError
+from vsda.models.weights.piece import Piece
+from vsda.storage import local_path, open_binary
+
+DAMAGE = (
+    # All that torch, zipfile and safetensors raise for files cut at any byte or with any bit
+    # flipped.
+    OSError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    OverflowError,
+    MemoryError,
+    pickle.UnpicklingError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+    SafetensorError,
+)
+EXPECTED = (
+    "expected a checkpoint of `vsda train` or one of the published layouts; choose another file,"
+    " or fetch this one again"
+)
+OUR_WRAPPER = "network"
+_WRAPPERS = (OUR_WRAPPER, "state_dict", "model")
+"""Where files keep their weights: ours; mmcv's, mmengine's and timm's; Swin's authors'."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WeightsFile:
+    """The tensors of a file."""
+
+    wrapper: str | None
+    """The key of the file's dict that held them; None where they lay open."""
+    pieces: Mapping[str, Piece]
+
+
+def read_file(place: str | Path) -> WeightsFile:
+    """Return the tensors of the file at a path or URL, as yet unread where the format allows it.
+
+    Raises:
+        VsdaError: There is no such file.
+        WeightsError: It is damaged, or holds no tensors by name.
+    """
+    try:
+        with open_binary(place) as file:
+            if _is_safetensors(file):
+                return _not_empty(None, _read_safetensors(file, place), place)
+            content = _read_torch(file, place)
+    except DAMAGE as error:
+        raise WeightsError(
+            f"{place}: damaged, or holds more than tensors and plain values"
+            f" ({type(error).__name__}); {EXPECTED}"
+        ) from error
+    return _unwrap(content, place)
+
+
+def _is_safetensors(file: IO[bytes]) -> bool:
+    """Return whether the file starts as safetensors do: 8 bytes of a length, then JSON."""
+    head = file.read(9)
+    file.seek(0)
+    return head[8:] == b"{"
+
+
+def _read_safetensors(file: IO[bytes], place: str | Path) -> dict[str, Piece]:
+    path = local_path(place)
+    if path is None:
+        tensors = safetensors.torch.load(file.read())
+        return {name: _piece(name, tensor) for name, tensor in tensors.items()}
+    # The package checks that the header's tensors cover the file exactly, and maps the file.
+    opened: Any = safe_open(path, framework="pt")
+    return {name: _mapped_piece(opened, name) for name in opened.keys()}  # noqa: SIM118  (no dict)
+
+
+def _mapped_piece(opened: Any, name: str) -> Piece:
+    part = opened.get_slice(name)
+    return Piece(
+        names=(name,),
+        shape=tuple(part.get_shape()),
+        is_floating=part.get_dtype().startswith(("F", "BF")),
+        read=partial(opened.get_tensor, name),
+    )
+
+
+def _read_torch(file: IO[bytes], place: str | Path) -> object:
+    """Return what torch.save wrote; the values of a local zip stay in the file until needed."""
+    is_zip = zipfile.is_zipfile(file)
+    if is_zip:
+        _check_zip(file)
+    file.seek(0)
+    if is_zip and (path := local_path(place)) is not None:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    return torch.load(file, map_location="cpu", weights_only=True)
+
+
+def _check_zip(file: IO[bytes]) -> None:
+    """Compare each part with its checksum, having seen that they are no more than the file."""
+    size_bytes = file.seek(0, 2)
+    archive = zipfile.ZipFile(file)
+    parts = archive.infolist()
+    if any(part.compress_type != zipfile.ZIP_STORED for part in parts):
+        raise zipfile.BadZipFile("compressed parts, which torch.save does not write")
+    if sum(part.file_size for part in parts) > size_bytes:
+        raise zipfile.BadZipFile("parts that overlap")
+    if name := archive.testzip():
+        raise zipfile.BadZipFile(f"checksum of {name}")
+
+
+def _unwrap(content: object, place: str | Path) -> WeightsFile:
+    if not isinstance(content, dict):
+        raise WeightsError(f"{place}: holds a {type(content).__name__}, not a dict; {EXPECTED}")
+    wrapper = next((key for key in _WRAPPERS if key in content), None)
+    if wrapper is None and not any(isinstance(value, Tensor) for value in content.values()):
+        keys = ", ".join(map(repr, list(content)[:5])) or "nothing"
+        wanted = ", ".join(map(repr, _WRAPPERS))
+        raise WeightsError(
+            f"{place}: holds {keys}, but no weights, open or under {wanted}; {EXPECTED}"
+        )
+    state = content if wrapper is None else content[wrapper]
+    return _not_empty(wrapper, _pieces(state, place), place)
+
+
+def _not_empty(wrapper: str | None, pieces: dict[str, Piece], place: str | Path) -> WeightsFile:
+    if not pieces:
+        raise WeightsError(f"{place}: holds no tensors; {EXPECTED}")
+    return WeightsFile(wrapper=wrapper, pieces=pieces)
+
+
+def _pieces(state: object, place: str | Path) -> dict[str, Piece]:
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(item, Tensor) for name, item in state.items()
+    ):
+        raise WeightsError(f"{place}: its weights are not a dict of tensors; {EXPECTED}")
+    for name, tensor in state.items():
+        if not _is_plain(tensor):
+            raise WeightsError(
+                f"{place}: {name!r} is sparse, quantised or holds fewer values than it claims;"
+                f" {EXPECTED}"
+            )
+    return {name: _piece(name, tensor) for name, tensor in state.items()}
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
+        return False
+    return tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
+
+
+def _piece(name: str, tensor: Tensor) -> Piece:
+    return Piece(
+        names=(name,),
+        shape=tuple(tensor.shape),
+        is_floating=tensor.is_floating_point(),
+        read=lambda: tensor,
+    )
