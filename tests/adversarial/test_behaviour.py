@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional
 
 from vsda.adversarial.discriminators import PairDiscriminator, TokenDiscriminator
-from vsda.adversarial.losses import ClusteredLoss, DomainLoss
+from vsda.adversarial.losses import ClusteredLoss, Clustering, DomainLoss
 
 NUM_CHANNELS = 8
 
@@ -40,7 +40,9 @@ def new_loss(kind):
     if kind == "domain":
         return DomainLoss(TokenDiscriminator(NUM_CHANNELS))
     return ClusteredLoss(
-        PairDiscriminator(NUM_CHANNELS), in_features=NUM_CHANNELS, num_clusters=1, num_pairs=256
+        PairDiscriminator(NUM_CHANNELS),
+        Clustering(num_clusters=1, num_pairs=256),
+        in_features=NUM_CHANNELS,
     )
 
 

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from vsda.adversarial.discriminators import PairDiscriminator, TokenDiscriminator
 from vsda.adversarial.kmeans import kmeans, seed_centroids
-from vsda.adversarial.losses import ClusteredLoss, DomainLoss
+from vsda.adversarial.losses import ClusteredLoss, Clustering, DomainLoss
 from vsda.adversarial.pairs import sample_pairs
 
 RATE = 0.1
@@ -45,10 +45,8 @@ def toy_with(kind):
         return Toy(DomainLoss(TokenDiscriminator(5))).double()
     loss = ClusteredLoss(
         PairDiscriminator(5),
+        Clustering(num_clusters=NUM_CLUSTERS, num_pairs=NUM_PAIRS, iterations=ITERATIONS),
         in_features=5,
-        num_clusters=NUM_CLUSTERS,
-        num_pairs=NUM_PAIRS,
-        iterations=ITERATIONS,
     )
     return Toy(loss).double()
 

@@ -8,6 +8,7 @@ from scipy.stats import chisquare
 from torch.nn import functional
 
 from vsda.adversarial.pairs import sample_pairs
+from vsda.errors import UsageError
 
 NUM_PAIRS = 4096
 
@@ -166,7 +167,8 @@ def test_the_global_random_stream_is_left_alone():
 @pytest.mark.parametrize("num_pairs", [0, 24, 30])
 def test_number_of_pairs_that_does_not_fit_is_refused(num_pairs):
     with pytest.raises(
-        ValueError, match=f"num_pairs: got {num_pairs}, expected a multiple of 4 and at least 28"
+        UsageError,
+        match=f"adversarial.pairs: got {num_pairs}, expected a multiple of 4 and at least 28",
     ):
         draw(*mixed_batch(), 7, num_pairs=num_pairs)
 

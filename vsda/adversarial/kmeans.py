@@ -13,11 +13,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+FIT_TOKENS = 16_384
+"""Tokens to which a step that has more of them fits its centroids."""
+
 SEED_TOKENS = 4096
 """Tokens that the seeding looks at: enough for tens of clusters, whatever the batch."""
 
 SEED_CANDIDATES = 8
 """Candidates per seed, of which the one that lowers the potential most is kept."""
+
+_CHUNK_TOKENS = 16_384  # their centred copy fits into a processor's cache
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,8 +61,28 @@ def kmeans(tokens: Tensor, centroids: Tensor, iterations: int) -> Clusters:
         centred_centroids = centroids.float() - mean
         for _ in range(iterations):
             centred_centroids = _update(centred, centred_centroids)
-        labels = _assign(centred, centred_centroids)
+        labels = _nearest(centred, centred_centroids)
         return Clusters(centroids=centred_centroids + mean, labels=labels)
+
+
+def assign(tokens: Tensor, centroids: Tensor) -> Tensor:
+    """Return (M,) int64, the nearest of the centroids (k, C) for each of the tokens (M, C).
+
+    Tokens are centred piece by piece: with many of them, a centred copy of all costs more time than
+    the distances.
+    """
+    with _exact(tokens):
+        pieces = (_centre(piece) for piece in torch.split(tokens, _CHUNK_TOKENS))
+        return torch.cat([_nearest(piece, centroids.float() - mean) for mean, piece in pieces])
+
+
+def draw_numbers(below: int, size: int, device: torch.device, generator: torch.Generator) -> Tensor:
+    """Return (size,) int64 drawn uniformly from [0, below), with replacement, on `device`.
+
+    The generator may live on the CPU whatever the device.
+    """
+    numbers = torch.randint(below, (size,), generator=generator, device=generator.device)
+    return numbers.to(device)
 
 
 def seed_centroids(tokens: Tensor, num_clusters: int, generator: torch.Generator) -> Tensor:
@@ -96,14 +121,15 @@ def _centre(tokens: Tensor) -> tuple[Tensor, Tensor]:
     return mean, tokens - mean
 
 
-def _assign(tokens: Tensor, centroids: Tensor) -> Tensor:
-    # |x|^2 is the same for every centroid, so it does not change which one is nearest.
-    return (centroids.square().sum(dim=1) - 2 * (tokens @ centroids.T)).argmin(dim=1)
+def _nearest(tokens: Tensor, centroids: Tensor) -> Tensor:
+    # Half the square distance, less |x|^2 / 2, which is the same for every centroid.
+    half_norms = centroids.square().sum(dim=1) / 2
+    return torch.addmm(half_norms, tokens, centroids.T, alpha=-1).argmin(dim=1)
 
 
 def _update(tokens: Tensor, centroids: Tensor) -> Tensor:
     cluster_ids = torch.arange(len(centroids), device=tokens.device)
-    member = (_assign(tokens, centroids)[:, None] == cluster_ids).float()  # (M, k)
+    member = (_nearest(tokens, centroids)[:, None] == cluster_ids).float()  # (M, k)
     count = member.sum(dim=0)[:, None]
     return torch.where(count > 0, (member.T @ tokens) / count.clamp(min=1), centroids)
 
@@ -111,10 +137,7 @@ def _update(tokens: Tensor, centroids: Tensor) -> Tensor:
 def _subsample(tokens: Tensor, generator: torch.Generator) -> Tensor:
     if len(tokens) <= SEED_TOKENS:
         return tokens
-    chosen = torch.randint(
-        len(tokens), (SEED_TOKENS,), generator=generator, device=generator.device
-    )
-    return tokens[chosen.to(tokens.device)]
+    return tokens[draw_numbers(len(tokens), SEED_TOKENS, tokens.device, generator)]
 
 
 def _plus_plus(tokens: Tensor, num_clusters: int, generator: torch.Generator) -> Tensor:

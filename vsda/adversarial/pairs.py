@@ -6,13 +6,19 @@ discriminator lives on that share alone. Here each pair belongs to a group of fo
     image - image,  image - frame,  frame - image,  frame - frame,
 
 so in every cluster half of the pairs are of the same domain, half of the anchors are image tokens,
-and exchanging anchor and partner leaves the distribution as it was: chance is ln 2.
+and exchanging anchor and partner leaves the distribution as it was: chance is ln 2. Who wants them
+blindly drawn all the same has `natural`.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
+
+from vsda.errors import UsageError
+
+Balance = Literal["balanced", "natural"]
 
 KINDS = 4
 """Image-image, image-frame, frame-image, frame-frame."""
@@ -33,8 +39,9 @@ class Pairs:
         cluster: int64, the cluster of both.
         valid: bool; where False, anchor, partner and cluster are legal indices without a meaning.
         counts: (k, 2) int64, image tokens and frame tokens of each cluster.
-        usable: (k,) bool, the clusters with at least two tokens of each domain. With one, a pair
-            of its domain would hold a token twice; with none, all pairs would be of one domain.
+        usable: (k,) bool, the clusters that give pairs. None is of one domain alone, where all
+            pairs would be alike; `balanced` needs two tokens of each domain, since with one a pair
+            of its domain would hold a token twice.
     """
 
     anchor: Tensor
@@ -52,10 +59,14 @@ def sample_pairs(
     num_clusters: int,
     num_pairs: int,
     generator: torch.Generator,
+    *,
+    balance: Balance = "balanced",
 ) -> Pairs:
-    """Return pairs inside clusters: as many from each usable cluster and of each of four kinds.
+    """Return pairs inside clusters, as many from each usable cluster.
 
-    Within a kind, both tokens are drawn uniformly, with replacement between pairs; a token is never
+    `balanced` draws as many of each of the four kinds, and within a kind both tokens uniformly.
+    `natural` draws uniformly among all pairs of a cluster: with a share p of images, p^2 + (1-p)^2
+    of the pairs are of the same domain. Both draw with replacement between pairs; a token is never
     paired with itself. What does not divide evenly is left over as invalid pairs at the end. No
     usable cluster, no valid pair.
 
@@ -65,27 +76,35 @@ def sample_pairs(
         num_clusters: k.
         num_pairs: A multiple of 4, at least 4 k, so that every cluster can have its share.
         generator: All random numbers come from it; it may live on the CPU whatever the labels do.
+        balance: `balanced` or `natural`.
 
     Raises:
-        ValueError: `num_pairs` does not fit, or the labels and the domains are not of one length.
+        UsageError: `num_pairs` does not fit.
+        ValueError: The labels and the domains are not of one length.
     """
     check_num_pairs(num_pairs, num_clusters)
     _check_lengths(labels, is_source)
     order, counts, starts = _groups(labels, is_source, num_clusters)
-    usable = (counts >= 2).all(dim=1)
+    usable = (counts >= (2 if balance == "balanced" else 1)).all(dim=1)
     slot = torch.arange(num_pairs, device=labels.device)
     cluster, valid = _clusters_of_slots(slot, usable)
-    # Column of `counts` and `starts`; the four kinds take turns.
-    anchor_domain, partner_domain = slot % KINDS // 2, slot % 2
-    same_domain = anchor_domain == partner_domain
+    if balance == "balanced":  # a group is a domain of a cluster; the four kinds take turns
+        sizes, anchor_group, partner_group = counts, slot % KINDS // 2, slot % 2
+    else:  # a group is a cluster
+        sizes, anchor_group, partner_group = counts.sum(dim=1, keepdim=True), slot * 0, slot * 0
     anchor, partner = _draw_places(
-        counts[cluster, anchor_domain], counts[cluster, partner_domain], same_domain, generator
+        sizes[cluster, anchor_group],
+        sizes[cluster, partner_group],
+        anchor_group == partner_group,
+        generator,
     )
     last = len(labels) - 1  # the start of an empty group may lie behind the last token
+    anchor = order[(starts[cluster, anchor_group] + anchor).clamp(max=last)]
+    partner = order[(starts[cluster, partner_group] + partner).clamp(max=last)]
     return Pairs(
-        anchor=order[(starts[cluster, anchor_domain] + anchor).clamp(max=last)],
-        partner=order[(starts[cluster, partner_domain] + partner).clamp(max=last)],
-        same_domain=same_domain,
+        anchor=anchor,
+        partner=partner,
+        same_domain=is_source[anchor] == is_source[partner],
         cluster=cluster,
         valid=valid,
         counts=counts,
@@ -94,16 +113,16 @@ def sample_pairs(
 
 
 def check_num_pairs(num_pairs: int, num_clusters: int) -> None:
-    """Raise ValueError unless every cluster can have its share of `num_pairs` of each kind."""
+    """Raise UsageError unless every cluster can have its share of `num_pairs` of each kind."""
     if num_pairs % KINDS or num_pairs < KINDS * num_clusters:
-        raise ValueError(
-            f"num_pairs: got {num_pairs}, expected a multiple of {KINDS} and at least "
+        raise UsageError(
+            f"adversarial.pairs: got {num_pairs}, expected a multiple of {KINDS} and at least "
             f"{KINDS * num_clusters}, {KINDS} for each of {num_clusters} clusters"
         )
 
 
 def _draw_places(
-    anchor_count: Tensor, partner_count: Tensor, same_domain: Tensor, generator: torch.Generator
+    anchor_count: Tensor, partner_count: Tensor, same_group: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Return uniform places in groups of the given sizes, differing where the group is the same."""
     size = (2, len(anchor_count))
@@ -112,7 +131,7 @@ def _draw_places(
     anchor = draws[0] % anchor_count.clamp(min=1)
     # In the same group the partner lies 1 to count - 1 places further, round the end.
     further = anchor + 1 + draws[1] % (partner_count - 1).clamp(min=1)
-    return anchor, torch.where(same_domain, further, draws[1]) % partner_count.clamp(min=1)
+    return anchor, torch.where(same_group, further, draws[1]) % partner_count.clamp(min=1)
 
 
 def _groups(labels: Tensor, is_source: Tensor, num_clusters: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -121,9 +140,9 @@ def _groups(labels: Tensor, is_source: Tensor, num_clusters: int) -> tuple[Tenso
     Domain 0 of these tables is the images. The counts come from a sorted search, not from
     `bincount`, which waits for the device.
     """
-    group = 2 * labels + (~is_source).long()
+    group = (2 * labels + ~is_source).int()  # sorted faster than 64 bits
     ordered, order = group.sort(stable=True)
-    edges = torch.arange(2 * num_clusters + 1, device=labels.device)
+    edges = torch.arange(2 * num_clusters + 1, dtype=torch.int32, device=labels.device)
     starts = torch.searchsorted(ordered, edges)
     return order, starts.diff().view(num_clusters, 2), starts[:-1].view(num_clusters, 2)
 

@@ -168,7 +168,7 @@ def test_a_map_too_small_is_refused_with_what_to_choose(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_another_number_of_widths_is_refused(kind):
-    with pytest.raises(UsageError, match=r"adversarial.hidden: got \(64, 64\), expected 3 widths"):
+    with pytest.raises(ValueError, match=r"channels: got \(64, 64\), expected 3 widths"):
         kind(3, [64, 64])
 
 

@@ -30,7 +30,7 @@ class PatchDiscriminator(nn.Module):
         slope: Of the leaky ReLU below zero.
 
     Raises:
-        UsageError: There are not three widths.
+        ValueError: There are not three widths.
 
     Reference:
         Isola et al., "Image-to-image translation with conditional adversarial networks", 2017: its
@@ -88,7 +88,7 @@ class ClipPatchDiscriminator(nn.Module):
         slope: Of the leaky ReLU below zero.
 
     Raises:
-        UsageError: There are not three widths.
+        ValueError: There are not three widths.
 
     Reference:
         As `PatchDiscriminator`; whether the method's spans frames is not published.
@@ -149,9 +149,9 @@ def check_patch_map(height: int, width: int) -> None:
 def _layers(in_features: int, channels: Sequence[int]) -> list[tuple[int, int, int]]:
     """Return the channels before and after each convolution and its stride."""
     if len(channels) != len(STRIDES) - 1:
-        raise UsageError(
-            f"adversarial.hidden: got {tuple(channels)}, expected {len(STRIDES) - 1} widths for a "
-            "PatchGAN of four layers, such as [64, 128, 256]"
+        raise ValueError(
+            f"channels: got {tuple(channels)}, expected {len(STRIDES) - 1} widths for a PatchGAN "
+            "of four layers"
         )
     return list(zip((in_features, *channels), (*channels, 1), STRIDES, strict=True))
 

@@ -8,7 +8,8 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from vsda.adversarial.discriminators import PairDiscriminator
-from vsda.adversarial.losses import ClusteredLoss, DomainLoss
+from vsda.adversarial.losses import ClusteredLoss, Clustering, DomainLoss
+from vsda.errors import UsageError
 
 
 class ConstantLogit(nn.Module):
@@ -56,15 +57,15 @@ def new_generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def new_loss(in_features=6, num_clusters=3, **options):
+def loss_of(discriminator, in_features=6, reduction="mean", **how):
+    clustering = Clustering(**{"num_clusters": 3, "num_pairs": 240} | how)
+    return ClusteredLoss(discriminator, clustering, in_features=in_features, reduction=reduction)
+
+
+def new_loss(in_features=6, pair_input="symmetric", **options):
     torch.manual_seed(0)
-    return ClusteredLoss(
-        PairDiscriminator(in_features),
-        in_features=in_features,
-        num_clusters=num_clusters,
-        num_pairs=options.pop("num_pairs", 240),
-        **options,
-    )
+    discriminator = PairDiscriminator(in_features, pair_input=pair_input)
+    return loss_of(discriminator, in_features, **options)
 
 
 def two_domains(offset=0.0, seed=1, shape=(2, 10, 10, 6)):
@@ -79,16 +80,15 @@ def two_domains(offset=0.0, seed=1, shape=(2, 10, 10, 6)):
 
 def test_loss_of_a_constant_guess_worked_by_hand():
     # sigmoid(ln 3) = 3/4: half of the pairs cost ln 4/3, half ln 4
-    loss = ClusteredLoss(ConstantLogit(math.log(3)), in_features=6, num_clusters=3, num_pairs=240)
+    loss = loss_of(ConstantLogit(math.log(3)))
     terms = loss(*two_domains(), strength=1.0, generator=new_generator())
     assert terms.loss.item() == pytest.approx((math.log(4 / 3) + math.log(4)) / 2)
     assert (terms.accuracy_same.item(), terms.accuracy_cross.item()) == (1.0, 0.0)
 
 
 def test_sum_is_the_mean_times_the_number_of_valid_pairs():
-    options = {"in_features": 6, "num_clusters": 3, "num_pairs": 400}
-    mean = ClusteredLoss(ConstantLogit(0.0), **options)
-    total = ClusteredLoss(ConstantLogit(0.0), **options, reduction="sum")
+    mean = loss_of(ConstantLogit(0.0), num_pairs=400)
+    total = loss_of(ConstantLogit(0.0), num_pairs=400, reduction="sum")
     batch = two_domains()
     assert mean(*batch, strength=1.0, generator=new_generator()).loss.item() == pytest.approx(
         math.log(2)
@@ -100,7 +100,7 @@ def test_sum_is_the_mean_times_the_number_of_valid_pairs():
 
 
 def test_pairs_stay_inside_the_blobs():
-    loss = ClusteredLoss(Remembering(6), in_features=6, num_clusters=3, num_pairs=240)
+    loss = loss_of(Remembering(6))
     loss(*two_domains(), strength=1.0, generator=new_generator())
     tokens, partners = loss.discriminator.seen
     assert (tokens - partners).norm(dim=1).max() < 10  # blobs lie 28 apart
@@ -140,7 +140,7 @@ def test_identical_domains_are_at_chance():
 def test_cluster_shares_and_valid_clusters_are_counted():
     centres = torch.tensor([[0.0, 0.0], [100.0, 0.0], [0.0, 100.0]])
     source, target = centres[[0, 0, 0, 1, 1]], centres[[0, 0, 2, 2, 1]]
-    loss = ClusteredLoss(ConstantLogit(0.0), in_features=2, num_clusters=4, num_pairs=16)
+    loss = loss_of(ConstantLogit(0.0), 2, num_clusters=4, num_pairs=16)
     loss.load_state_dict(
         {
             "centroids": torch.cat((centres, torch.tensor([[500.0, 500.0]]))),
@@ -255,9 +255,7 @@ def test_surrounding_bf16_autocast_changes_no_cluster():
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_sum_over_131072_pairs_at_chance_is_finite_in_16_bits(dtype):
-    loss = ClusteredLoss(
-        ConstantLogit(0.0), in_features=6, num_clusters=1, num_pairs=131_072, reduction="sum"
-    )
+    loss = loss_of(ConstantLogit(0.0), num_clusters=1, num_pairs=131_072, reduction="sum")
     batch = [tokens.to(dtype) for tokens in two_domains()]
     terms = loss(*batch, strength=1.0, generator=new_generator())
     assert terms.loss.item() == pytest.approx(131_072 * math.log(2), rel=1e-5)
@@ -301,14 +299,14 @@ def test_tokens_of_another_width_are_refused():
 
 def test_more_clusters_than_tokens_are_refused():
     tokens = torch.randn(1, 1, 1, 6)
-    with pytest.raises(ValueError, match="got 3 clusters for 2 tokens"):
+    message = "adversarial.clusters: got 3 clusters for the 2 tokens of a batch, .* lower adv"
+    with pytest.raises(UsageError, match=message):
         new_loss()(tokens, tokens, strength=1.0, generator=new_generator())
 
 
 def test_number_of_pairs_is_checked_when_built():
-    with pytest.raises(
-        ValueError, match="num_pairs: got 8, expected a multiple of 4 and at least 12"
-    ):
+    message = "adversarial.pairs: got 8, expected a multiple of 4 and at least 12"
+    with pytest.raises(UsageError, match=message):
         new_loss(num_pairs=8)
 
 
