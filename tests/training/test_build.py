@@ -6,7 +6,8 @@ import torch
 from tests.training.small import DOMAIN, small_recipe
 from vsda.errors import RecipeError
 from vsda.recipes.train import OptimizerSettings
-from vsda.training.build import build_network, build_optimization
+from vsda.training.build import build_network
+from vsda.training.optimization import build_optimization
 
 RATE = 0.5
 

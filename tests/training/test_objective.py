@@ -10,20 +10,23 @@ import torch
 from lightning.fabric import Fabric
 from torch.nn import functional
 
-from tests.training.small import CLUSTERED, DOMAIN, random_batch, small_recipe
+from tests.training.small import (
+    CLUSTERED,
+    DOMAIN,
+    NETWORKS,
+    WEIGHTS,
+    random_batch,
+    small_objective,
+    small_recipe,
+)
+from vsda.stream.domains import Part
 from vsda.stream.transforms import normalise
-from vsda.training.build import build_network, build_objective, build_optimizations
-from vsda.training.class_weights import ClassWeights
-from vsda.training.loop import StepControl, training_step
+from vsda.training.build import build_network, build_objective
+from vsda.training.loop import StepControl, reversal_strength, training_step
 from vsda.training.objective import segmentation_loss
+from vsda.training.optimization import build_optimizations
 
-WEIGHTS = ClassWeights(values=(0.5, 1.0, 2.0), source="none", sets=(), uses_target_labels=False)
 FABRIC = Fabric(accelerator="cpu", devices=1)
-
-
-def objective(**settings):
-    recipe = small_recipe(**settings)
-    return build_objective(build_network(recipe, 3), recipe, WEIGHTS)
 
 
 def generator():
@@ -33,14 +36,14 @@ def generator():
 def gradients(model, batch, strength):
     model = copy.deepcopy(model).train()  # a step moves the centroids
     torch.manual_seed(1)  # stochastic depth and dropout
-    model(batch, strength=strength, generator=generator()).total.backward()
+    model(batch, strength=strength, generator=generator())["loss"].backward()
     return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
 
 @pytest.mark.parametrize("loss", [DOMAIN, CLUSTERED], ids=["domain", "clustered"])
 def test_adversarial_gradient_reaches_exactly_the_4896_patch_embedding_parameters(loss):
     swin_t = {"decoder_channels": 16, "drop_path_rate": 0.0}
-    model = objective(network=swin_t, adversarial=loss)
+    model = small_objective(network=swin_t, adversarial=loss)
     batch = random_batch(size_px=64)
     without = gradients(model, batch, 0.0)
     with_mu = gradients(model, batch, 1.0)
@@ -53,7 +56,7 @@ def test_adversarial_gradient_reaches_exactly_the_4896_patch_embedding_parameter
 
 @pytest.mark.parametrize("loss", [DOMAIN, CLUSTERED], ids=["domain", "clustered"])
 def test_discriminator_learns_at_the_same_rate_whatever_mu(loss):
-    model = objective(adversarial=loss)
+    model = small_objective(adversarial=loss)
     without, with_mu = (gradients(model, random_batch(), mu) for mu in (0.0, 1.0))
     mine = [name for name in without if name.startswith("adversarial.")]
     assert mine
@@ -77,8 +80,35 @@ def test_mu_0_equals_a_source_only_run_bit_for_bit(loss):
         assert torch.equal(value, trained["mu 0"][key]), key
 
 
+@pytest.mark.parametrize("loss", [DOMAIN, CLUSTERED], ids=["domain", "clustered"])
+@pytest.mark.parametrize("labelled", [False, True], ids=["images", "joint"])
+def test_adversarial_gradient_at_the_end_reaches_every_stage_and_no_decoder(loss, labelled):
+    loss = loss | {"placement": "global", "clusters": 2}
+    network = NETWORKS["swin_upernet"] | {"drop_path_rate": 0.0}
+    model = small_objective(adversarial=loss, network=network)
+    batch = random_batch(labelled=labelled)
+    if labelled:
+        batch = replace(batch, videos=None)
+    without, with_mu = (gradients(model, batch, mu) for mu in (0.0, 1.0))
+    reached = {name for name in without if not torch.equal(without[name], with_mu[name])}
+    names = {name for name in without if name.startswith("network.")}
+    encoder = {name for name in names if name.startswith("network.encoder.")}
+    # The norm of the first stage feeds the decoder alone.
+    assert reached == {name for name in encoder if ".norm0." not in name}
+    assert names - encoder
+
+
+@pytest.mark.parametrize("tap", ["after-norm", "before-norm"])
+def test_the_norm_of_the_tap_is_reached_only_behind_it(tap):
+    model = small_objective(adversarial=DOMAIN | {"tap": tap})
+    without, with_mu = (gradients(model, random_batch(), mu) for mu in (0.0, 1.0))
+    norm = ["network.encoder.features.0.2.weight", "network.encoder.features.0.2.bias"]
+    moved = [not torch.equal(without[name], with_mu[name]) for name in norm]
+    assert moved == [tap == "after-norm"] * 2
+
+
 def test_frames_pass_the_patch_embedding_and_nothing_else():
-    model = objective(adversarial=DOMAIN)
+    model = small_objective(adversarial=DOMAIN)
     seen = []
     network = model.network
     network.encoder.features[1].register_forward_hook(
@@ -89,18 +119,179 @@ def test_frames_pass_the_patch_embedding_and_nothing_else():
     assert seen == [4, 4]
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("placement", ["stage1", "global"])
+def test_frames_never_reach_the_decoder(name, placement):
+    network = NETWORKS[name]
+    clip_frames = 4 if name == "video_swin_upernet" else None
+    model = small_objective(
+        network=network, size_px=64, adversarial=DOMAIN | {"placement": placement}
+    )
+    seen = []
+    model.network.decoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs))
+    batch = random_batch(size_px=64, clip_frames=clip_frames)
+    losses = model(batch, strength=1.0, generator=generator())
+    losses["loss"].backward()
+    assert len(seen) == 1
+    first = seen[0][0]
+    assert len(first if isinstance(first, torch.Tensor) else first[0]) == 4
+    assert all(bool(value.isfinite()) for value in losses.values())
+
+
 def test_frames_leave_batch_norm_statistics_alone():
-    model = objective(adversarial=DOMAIN)
+    model = small_objective(adversarial=DOMAIN)
     batch = random_batch()
+    other = Part(batch.videos.pictures.flip(0) // 3)
     statistics = []
-    for frames in (batch.frames, batch.frames.flip(0) // 3, None):
+    for videos in (batch.videos, other, batch.videos):
         fresh = copy.deepcopy(model)
         torch.manual_seed(0)
-        fresh(replace(batch, frames=frames), strength=1.0, generator=generator())
+        fresh(replace(batch, videos=videos), strength=1.0, generator=generator())
         statistics.append({k: v for k, v in fresh.state_dict().items() if "running" in k})
     assert statistics[0]
-    for other in statistics[1:]:
-        assert all(torch.equal(statistics[0][key], other[key]) for key in other)
+    for found in statistics[1:]:
+        assert all(torch.equal(statistics[0][key], found[key]) for key in found)
+
+
+@pytest.mark.parametrize("statistics", ["running", "batch", "tracked"])
+def test_frames_leave_the_statistics_of_an_encoder_alone_unless_asked(statistics):
+    adversarial = DOMAIN | {"placement": "stage3", "video_statistics": statistics}
+    model = small_objective(network=NETWORKS["deeplabv3"], size_px=64, adversarial=adversarial)
+    source_only = small_objective(network=NETWORKS["deeplabv3"], size_px=64)
+    batch = random_batch(size_px=64)
+    for each in (model, source_only):
+        torch.manual_seed(0)
+        each.train()(batch, strength=1.0, generator=generator())
+    buffers = dict(source_only.network.named_buffers())
+    kept = all(torch.equal(value, buffers[name]) for name, value in model.network.named_buffers())
+    assert kept == (statistics != "tracked")
+    assert all(module.training for module in model.network.modules())
+
+
+@pytest.mark.parametrize("statistics", ["running", "batch"])
+def test_frames_are_normalised_as_the_recipe_says(statistics):
+    adversarial = DOMAIN | {"placement": "stage1", "video_statistics": statistics}
+    model = small_objective(network=NETWORKS["deeplabv3"], size_px=64, adversarial=adversarial)
+    frames = normalise(random_batch(size_px=64).videos.pictures)
+    network = model.network.train()
+    found = model.view.unlabelled(network, frames)
+    reference = copy.deepcopy(network).train(statistics == "batch")
+    expected = reference.encode(frames)["stage1"].normed
+    assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("name", ["swin_upernet", "deeplabv3"])
+def test_labelled_videos_and_images_pass_the_network_as_one_batch(name):
+    model = small_objective(network=NETWORKS[name], size_px=64)
+    batch = random_batch(size_px=64, labelled=True)
+    seen = []
+    model.network.decoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    torch.manual_seed(0)
+    joint = model(batch, strength=0.0, generator=generator())
+    assert len(seen) == 1
+    together = Part(
+        torch.cat([batch.images.pictures, batch.labelled_videos.pictures]),
+        torch.cat([batch.images.masks, batch.labelled_videos.masks]),
+    )
+    fresh = small_objective(network=NETWORKS[name], size_px=64)
+    torch.manual_seed(0)
+    one = fresh(
+        replace(batch, images=together, labelled_videos=None), strength=0.0, generator=generator()
+    )
+    assert torch.equal(joint["loss"], one["loss"])
+
+
+def test_images_and_labelled_clips_share_one_cross_entropy():
+    model = small_objective(network=NETWORKS["video_swin_upernet"], size_px=64).eval()
+    batch = random_batch(size_px=64, clip_frames=4, labelled=True)
+    joint = model(batch, strength=0.0, generator=generator())["loss"]
+    logits = [
+        model.network(normalise(part.pictures)).flatten(0, 1)
+        for part in (batch.images, batch.labelled_videos)
+    ]
+    masks = [part.masks.flatten(0, 1).long() for part in (batch.images, batch.labelled_videos)]
+    assert logits[0].shape == (4, 3, 64, 64)
+    assert logits[1].shape == (8, 3, 64, 64)
+    by_hand = segmentation_loss(torch.cat(logits), torch.cat(masks), model.class_weights)
+    assert joint.item() == pytest.approx(by_hand.item(), rel=1e-5)
+
+
+def test_images_without_labels_serve_the_discriminator_alone():
+    model = small_objective(adversarial=DOMAIN)
+    batch = random_batch(labelled=True)
+    batch = replace(batch, images=Part(batch.images.pictures), videos=None)
+    decoded = []
+    model.network.decoder.register_forward_pre_hook(lambda _, inputs: decoded.append(inputs[0]))
+    losses = model(batch, strength=1.0, generator=generator())
+    assert [len(maps[0]) for maps in decoded] == [2]
+    assert losses["loss_adversarial"] > 0
+
+
+def test_the_target_domain_is_all_videos_with_labels_or_without():
+    model = small_objective(adversarial=DOMAIN)
+    seen = []
+    model.adversarial.register_forward_pre_hook(
+        lambda _, features: seen.append([len(each) for each in features])
+    )
+    batch = random_batch(labelled=True)
+    model(batch, strength=1.0, generator=generator())
+    model(replace(batch, videos=None), strength=1.0, generator=generator())
+    assert seen == [[4, 5], [4, 2]]
+
+
+def test_labels_of_unlabelled_videos_would_change_nothing():
+    """Even if somebody hands masks over with the videos, no loss looks at them."""
+    model = small_objective(adversarial=DOMAIN)
+    batch = random_batch()
+    masks = torch.full((3, 32, 32), 1, dtype=torch.uint8)
+    with_masks = replace(batch, videos=Part(batch.videos.pictures, masks))
+    one, other = (gradients(model, each, 1.0) for each in (batch, with_masks))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_mu_on_the_loss_slows_the_discriminator_down_too():
+    models = {
+        where: small_objective(adversarial=DOMAIN | {"mu": 0.25, "mu_on": where})
+        for where in ("reversal", "loss")
+    }
+    recipes = {
+        where: small_recipe(adversarial=DOMAIN | {"mu": 0.25, "mu_on": where}) for where in models
+    }
+    found = {
+        where: gradients(model, random_batch(), reversal_strength(recipes[where], 0))
+        for where, model in models.items()
+    }
+    for name, value in found["reversal"].items():
+        share = 0.25 if name.startswith("adversarial.") else 1.0
+        torch.testing.assert_close(found["loss"][name], share * value)
+
+
+def test_the_auxiliary_head_adds_its_share_of_the_cross_entropy():
+    network = NETWORKS["swin_upernet"] | {"auxiliary": True, "drop_path_rate": 0.0}
+    plain, weighted = (
+        small_objective(network=network, auxiliary_weight=weight).eval() for weight in (0.0, 0.5)
+    )
+    none, some = (
+        model(random_batch(), strength=0.0, generator=generator()) for model in (plain, weighted)
+    )
+    assert none["loss"] == none["loss_segmentation"] == some["loss_segmentation"]
+    assert some["loss"] == some["loss_segmentation"] + some["loss_auxiliary"]
+    assert some["loss_auxiliary"].item() == pytest.approx(0.5 * math.log(3), rel=0.05)
+
+
+def test_padding_of_image_clips_reaches_no_loss():
+    """An image is frame 0 of a clip: the other frames are in no cross-entropy and no cluster."""
+    network = NETWORKS["video_swin_upernet"]
+    model = small_objective(
+        network=network, size_px=64, adversarial=DOMAIN | {"placement": "stage1"}
+    )
+    seen = []
+    model.adversarial.register_forward_pre_hook(
+        lambda _, features: seen.append([tuple(each.shape) for each in features])
+    )
+    batch = random_batch(size_px=64, clip_frames=4)
+    model(batch, strength=1.0, generator=generator())
+    assert seen == [[(4, 1, 16, 16, 16), (3, 4, 16, 16, 16)]]
 
 
 @pytest.mark.parametrize("mu", [1.0, 0.3])
@@ -132,12 +323,14 @@ def minimax_step(model, batch, mu, rate):
     doubled(model)
     model.train()
     network, discriminator = model.network, model.adversarial.discriminator
-    source = network.patch_embed(normalise(batch.images))
-    target = network.patch_embed(normalise(batch.frames))
-    logits = network.decode(network.encode(source), (32, 32))
-    labelled = batch.masks != 255
-    picked = logits.log_softmax(1).gather(1, batch.masks.where(labelled, 0)[:, None])[:, 0]
-    weight = model.class_weights[batch.masks.where(labelled, 0)] * labelled
+    levels = network.encode(normalise(batch.images.pictures))
+    source = levels["patch"].normed
+    target = network.encode(normalise(batch.videos.pictures))["patch"].normed
+    logits = network.decode(levels, (32, 32))
+    masks = batch.images.masks.long()
+    labelled = masks != 255
+    picked = logits.log_softmax(1).gather(1, masks.where(labelled, 0)[:, None])[:, 0]
+    weight = model.class_weights[masks.where(labelled, 0)] * labelled
     l_seg = -(picked * weight).sum() / weight.sum()
     on_source, on_target = discriminator(source), discriminator(target)
     l_dc = (functional.softplus(-on_source).mean() + functional.softplus(on_target).mean()) / 2
@@ -156,7 +349,7 @@ def minimax_step(model, batch, mu, rate):
 
 def doubled(model):
     """Make the patch embedding take float32 pictures in a float64 network."""
-    model.network.encoder.features[0].register_forward_pre_hook(lambda _, args: args[0].double())
+    model.network.encoder.features[0][0].register_forward_pre_hook(lambda _, args: args[0].double())
 
 
 def test_segmentation_loss_equals_the_weighted_mean_by_hand():

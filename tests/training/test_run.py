@@ -28,8 +28,11 @@ def places(tmp_path):
     return [str(tmp_path / "shards" / "images")], [str(tmp_path / "shards" / "videos")]
 
 
-def run(recipe, places, run_dir, **options):
-    recipe = recipe.model_copy(update={"images": tuple(places[0]), "videos": tuple(places[1])})
+def run(recipe, places, run_dir, init="", **options):
+    named = {"images": tuple(places[0]), "videos": tuple(places[1])}
+    if init:
+        named["init"] = recipe.init.model_copy(update={"weights": str(init)})
+    recipe = recipe.model_copy(update=named)
     inputs = open_inputs(recipe)
     return load_checkpoint(train(recipe, inputs, RunOptions(run_dir=run_dir, **options)))
 
@@ -150,7 +153,7 @@ def test_run_folder_explains_itself(tmp_path, places):
     record = json.loads((tmp_path / "run" / "provenance.json").read_text())
     assert record["images"][0]["num_samples"] == 13
     assert len(record["videos"][0]["index_sha256"]) == 64
-    assert record["class_weights"]["source"] == "images"
+    assert record["class_weights"]["source"] == "labelled"
     assert record["versions"]["torch"] == torch.__version__.split("+")[0]
     row = read_metrics(tmp_path / "run")[-1]
     assert {"step", "loss", "loss_segmentation", "loss_adversarial", "accuracy_same"} <= row.keys()

@@ -158,6 +158,8 @@ class AdversarialSettings(Settings):
     """What the pair discriminator sees: difference and product, or both tokens in both orders."""
     kmeans_iterations: Positive = 5
     """Lloyd iterations per step, warm-started from the step before."""
+    fit_tokens: Positive = 16_384
+    """With more tokens than this, k-means runs on so many of them and assigns all."""
     video_statistics: Literal["running", "batch", "tracked"] = "running"
     """Batch normalisation of unlabelled frames inside the encoder (DeepLabv3): by the running
     averages, as in prediction; by their own batch, leaving no trace; or by their own batch, which

@@ -15,7 +15,7 @@ from vsda.adversarial.discriminators import (
     TokenDiscriminator,
     check_patch_map,
 )
-from vsda.adversarial.losses import ClusteredLoss, DomainLoss
+from vsda.adversarial.losses import ClusteredLoss, Clustering, DomainLoss
 from vsda.errors import RecipeError
 from vsda.models import get_model
 from vsda.models.network import SegmentationNetwork, Tap, check_tap
@@ -113,17 +113,19 @@ def _clustered_loss(
             f"adversarial.discriminator: {settings.discriminator!r} judges maps, and the clustered "
             "loss compares pairs of tokens; set it to linear"
         )
-    try:
-        return ClusteredLoss(
-            PairDiscriminator(channels, hidden=settings.hidden),
-            num_clusters=num_clusters(settings, num_classes),
-            in_features=channels,
-            num_pairs=settings.pairs,
-            iterations=settings.kmeans_iterations,
-            reduction=settings.reduction,
-        )
-    except ValueError as error:
-        raise RecipeError(f"adversarial: {error}") from error
+    clustering = Clustering(
+        num_clusters=num_clusters(settings, num_classes),
+        iterations=settings.kmeans_iterations,
+        fit_tokens=settings.fit_tokens,
+        num_pairs=settings.pairs,
+        balance=settings.balance,
+    )
+    return ClusteredLoss(
+        PairDiscriminator(channels, settings.hidden, pair_input=settings.pair_input),
+        clustering,
+        in_features=channels,
+        reduction=settings.reduction,
+    )
 
 
 def num_clusters(settings: AdversarialSettings, num_classes: int) -> int:
