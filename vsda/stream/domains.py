@@ -2,24 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from vsda.recipes.train import TrainRecipe
-from vsda.stream.loader import (
-    Joined,
-    LabelledImages,
-    StepDraws,
-    UnlabelledFrames,
-    stream_batches,
-)
+from vsda.stream.clips import ClipShape
+from vsda.stream.loader import Joined, StepDraws, stream_batches
 from vsda.stream.order import StreamOrder
+from vsda.stream.samples import Labels, Look, Samples
 from vsda.stream.transforms import Augmentation
 from vsda.taxonomy import ClassSet
 
-IMAGES_STREAM, VIDEOS_STREAM, LABELLED_VIDEOS_STREAM = 0, 1, 2
+STREAM_NUMBERS = {"images": 0, "videos": 1, "labelled_videos": 2}
+"""The streams by the field of `Batch` that they fill; the number seeds a stream's draws."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,50 +95,88 @@ def stream_domains(
 ) -> Iterator[Batch]:
     """Yield the batches of the steps from `place.start_step` to the recipe's last.
 
+    A clip network gets images as clips of one frame and videos as clips of `clip_frames`; see
+    `Samples` for how they are drawn.
+
     Args:
-        recipe: Sizes, seed, augmentation.
+        recipe: Sizes, seed, augmentation, shape of the clips.
         classes: The classes that the masks are projected to.
         sources: The sets of each stream.
         place: Rank and first step.
+
+    Raises:
+        ShardError: A sample cannot be read, or a set contradicts itself.
     """
+    streams = _streams(recipe, classes, sources)
+    if not streams:
+        raise ValueError("expected sets of images, videos or labelled videos, got none")
+    batches = [_parts(recipe, stream, place) for stream in streams.values()]
+    for parts in zip(*batches, strict=True):
+        yield Batch(**dict(zip(streams, parts, strict=True)))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Stream:
+    """What is drawn, how many samples per step, and the number that seeds the draws."""
+
+    samples: Samples
+    batch_size: int
+    number: int
+
+
+def _streams(recipe: TrainRecipe, classes: ClassSet, sources: DomainSets) -> dict[str, _Stream]:
+    """Return the streams that the run has, by the field of `Batch`."""
+    labels = {
+        "images": Labels(classes=classes) if recipe.image_labels else None,
+        "videos": None,
+        "labelled_videos": Labels(classes=classes, some=True),
+    }
+    batch_sizes = {
+        "images": recipe.batch_images,
+        "videos": recipe.batch_videos,
+        "labelled_videos": recipe.batch_labelled_videos,
+    }
+    return {
+        name: _Stream(
+            samples=Samples(shards, _look(recipe, name), labels[name]),
+            batch_size=batch_sizes[name],
+            number=STREAM_NUMBERS[name],
+        )
+        for name in STREAM_NUMBERS
+        if (shards := getattr(sources, name)) is not None
+    }
+
+
+def _look(recipe: TrainRecipe, name: str) -> Look:
     change = recipe.augmentation
-    streams: dict[str, Iterator[Any]] = {}
-    if sources.images is not None:
-        labelled = LabelledImages(
-            sources.images,
-            classes,
-            recipe.size_px,
-            augmentation=Augmentation(**change.model_dump()),
-            seed=(recipe.seed, IMAGES_STREAM),
-        )
-        streams["images"] = _batches(recipe, labelled, recipe.batch_images, IMAGES_STREAM, place)
-    if sources.videos is not None:
-        unlabelled = UnlabelledFrames(
-            sources.videos, recipe.size_px, flip=change.flip, seed=(recipe.seed, VIDEOS_STREAM)
-        )
-        streams["videos"] = _batches(recipe, unlabelled, recipe.batch_videos, VIDEOS_STREAM, place)
-    for parts in zip(*streams.values(), strict=True):
-        yield Batch(**{name: _part(part) for name, part in zip(streams, parts, strict=True)})
+    return Look(
+        size_px=recipe.size_px,
+        # What has no labels only serves to tell what videos look like: their colours stay.
+        augmentation=Augmentation(**change.model_dump())
+        if name != "videos"
+        else Augmentation(flip=change.flip),
+        seed=(recipe.seed, STREAM_NUMBERS[name]),
+        clip=_clip_shape(recipe, name),
+    )
 
 
-def _part(collated: Any) -> Part:
-    return Part(collated) if isinstance(collated, Tensor) else Part(*collated)
+def _clip_shape(recipe: TrainRecipe, name: str) -> ClipShape | None:
+    if recipe.clip_frames is None:
+        return None
+    if name == "images":
+        return ClipShape(frames=1)
+    return ClipShape(frames=recipe.clip_frames, stride=recipe.clip_stride)
 
 
-def _batches(
-    recipe: TrainRecipe,
-    dataset: LabelledImages | UnlabelledFrames,
-    batch_size: int,
-    stream: int,
-    place: Place,
-) -> Iterator[Any]:
+def _parts(recipe: TrainRecipe, stream: _Stream, place: Place) -> Iterator[Part]:
     order = StreamOrder(
-        length=len(dataset),
-        batch_size=batch_size,
+        length=len(stream.samples),
+        batch_size=stream.batch_size,
         seed=recipe.seed,
-        stream=stream,
+        stream=stream.number,
         rank=place.rank,
         world_size=place.world_size,
     )
     draws = StepDraws(order, place.start_step, recipe.steps)
-    return stream_batches(dataset, draws, recipe.workers)
+    for tensors in stream_batches(stream.samples, draws, recipe.workers):
+        yield Part(*tensors)

@@ -1,31 +1,24 @@
-"""Shards behind a PyTorch DataLoader: one dataset for labelled images, one for unlabelled frames.
-
-Both are indexed by a `Draw`, so a sample, its augmentation included, depends on nothing but the
-draw and the seed: not on the worker, not on what was read before.
-"""
+"""Sets of shards behind a PyTorch DataLoader: what a step draws is read by worker processes."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from itertools import accumulate
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from vsda.errors import ShardError, VsdaError
-from vsda.shards.read import RandomAccessShards, decode_mask
-from vsda.stream.order import Draw, StreamOrder
-from vsda.stream.transforms import (
-    Augmentation,
-    augment,
-    decode_resized,
-    project_mask,
-    resize_mask,
+from vsda.errors import VsdaError
+from vsda.shards.read import RandomAccessShards
+from vsda.stream.clips import (
+    ClipShape,
+    ReadFrame,
+    Sequences,
+    clip_around,
+    labelled_positions,
+    read_clip,
 )
-from vsda.taxonomy import ClassSet
+from vsda.stream.order import Draw, StreamOrder
 
 
 class Joined:
@@ -34,84 +27,48 @@ class Joined:
     def __init__(self, sets: Sequence[RandomAccessShards]) -> None:
         self._sets = tuple(sets)
         self._ends = list(accumulate(len(shards) for shards in self._sets))
+        self._sequences: tuple[Sequences, ...] | None = None
 
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
 
-    def read(self, position: int, fields: tuple[str, ...]) -> dict[str, bytes]:
-        """Return the bytes of `fields` of the sample at `position`."""
-        shards, local = self._locate(position)
-        return shards.read(local, fields)
+    def sequences(self) -> tuple[Sequences, ...]:
+        """Return which samples of each set are frames of one sequence.
 
-    def name(self, position: int) -> str:
-        """Return the key of the sample at `position`, for errors about it."""
-        shards, local = self._locate(position)
-        return shards.entry(local).key
+        Raises:
+            ShardError: A set contradicts itself.
+        """
+        if self._sequences is None:
+            self._sequences = tuple(Sequences(shards) for shards in self._sets)
+        return self._sequences
 
-    def _locate(self, position: int) -> tuple[RandomAccessShards, int]:
-        index = bisect_right(self._ends, position)
-        start = self._ends[index - 1] if index else 0
-        return self._sets[index], position - start
+    def labelled_positions(self) -> list[int]:
+        """Return the positions of the samples that have a mask."""
+        return [
+            end - len(shards) + position
+            for end, shards in zip(self._ends, self._sets, strict=True)
+            for position in labelled_positions(shards)
+        ]
 
-
-@contextmanager
-def naming(shards: Joined, draw: Draw) -> Iterator[None]:
-    """Say in a decoder's error which sample it was, and what to do."""
-    try:
-        yield
-    except ShardError as error:
-        name = shards.name(draw.position)
-        raise ShardError(f"{name}: {error}; look at the set with `vsda shards verify`") from error
-
-
-class LabelledImages(Dataset[tuple[Tensor, Tensor]]):
-    """Images (3, S, S) uint8 with masks (S, S) uint8 of class indices, see `project_mask`.
-
-    `seed` is the run's seed and the stream's number, so that no two streams share their draws.
-    """
-
-    def __init__(
+    def read(
         self,
-        shards: Joined,
-        classes: ClassSet,
-        size_px: int,
-        *,
-        augmentation: Augmentation,
-        seed: tuple[int, int],
-    ) -> None:
-        self._shards, self._classes, self._size_px = shards, classes, size_px
-        self._augmentation, self._seed = augmentation, seed
+        position: int,
+        shape: ClipShape,
+        fields: tuple[str, ...],
+        optional: tuple[str, ...] = (),
+    ) -> list[ReadFrame]:
+        """Return the clip that starts at `position`, see `clip_around`; a clip of 1 is a frame.
 
-    def __len__(self) -> int:
-        return len(self._shards)
-
-    def __getitem__(self, draw: Draw) -> tuple[Tensor, Tensor]:
-        fields = self._shards.read(draw.position, ("jpg", "seg.png"))
-        generator = np.random.default_rng([*self._seed, draw.index])
-        with naming(self._shards, draw):
-            image = decode_resized(fields["jpg"], self._size_px)
-            mask = resize_mask(decode_mask(fields["seg.png"]), self._size_px)
-        labels = project_mask(mask, self._classes)
-        if self._augmentation.flip and generator.random() < 0.5:
-            image, labels = image.flip(-1), labels.flip(-1)
-        return augment(image, self._augmentation, generator), labels
-
-
-class UnlabelledFrames(Dataset[Tensor]):
-    """Video frames (3, S, S) uint8. Their labels are not even read."""
-
-    def __init__(self, shards: Joined, size_px: int, *, flip: bool, seed: tuple[int, int]) -> None:
-        self._shards, self._size_px, self._flip, self._seed = shards, size_px, flip, seed
-
-    def __len__(self) -> int:
-        return len(self._shards)
-
-    def __getitem__(self, draw: Draw) -> Tensor:
-        fields = self._shards.read(draw.position, ("jpg",))
-        with naming(self._shards, draw):
-            frame = decode_resized(fields["jpg"], self._size_px)
-        generator = np.random.default_rng([*self._seed, draw.index])
-        return frame.flip(-1) if self._flip and generator.random() < 0.5 else frame
+        Raises:
+            ShardError: A frame cannot be read or lacks one of `fields`.
+        """
+        number = bisect_right(self._ends, position)
+        shards = self._sets[number]
+        local = position - self._ends[number] + len(shards)
+        if shape.frames == 1:
+            return read_clip(shards, (local,), fields, optional)
+        clip = clip_around(local, self.sequences()[number].around(local), shape)
+        return read_clip(shards, clip, fields, optional)
 
 
 class StepDraws:
