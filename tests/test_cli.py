@@ -127,11 +127,11 @@ def test_plain_words_without_data_say_what_to_do(vsda, command):
 
 
 def test_set_of_a_recipe_is_a_name_under_the_data_folder_or_a_place(monkeypatch):
-    from vsda.cli.train import _place
+    from vsda.cli.train_inputs import set_place
 
     monkeypatch.setenv("VSDA_DATA", "/mnt/data")
-    assert _place("coco-train") == "/mnt/data/shards/coco-train"
-    assert _place("https://host/shards/coco-train") == "https://host/shards/coco-train"
+    assert set_place("coco-train") == "/mnt/data/shards/coco-train"
+    assert set_place("https://host/shards/coco-train") == "https://host/shards/coco-train"
 
 
 def test_recipes_are_listed_and_shown_complete(vsda):

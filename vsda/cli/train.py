@@ -1,13 +1,18 @@
 """`vsda train`, `vsda evaluate`, `vsda recipes`."""
 
 import json
-import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from vsda.errors import ExitCode
+
+Small = typer.Option(
+    "--small",
+    help="A network and pictures so small that a laptop trains them in a minute: "
+    "pipelines/small/<network>.toml laid over the recipe, before --set.",
+)
 
 
 def train(
@@ -20,6 +25,10 @@ def train(
         list[str] | None,
         typer.Option(help="Set whose frames are used without labels; may be repeated."),
     ] = None,
+    labelled_videos: Annotated[
+        list[str] | None,
+        typer.Option(help="Set whose frames are used with their labels; may be repeated."),
+    ] = None,
     run: Annotated[
         Path | None, typer.Option(help="Run folder. Default: runs/<recipe>-<n>.")
     ] = None,
@@ -27,9 +36,13 @@ def train(
         list[str] | None,
         typer.Option("--set", help="KEY=VALUE laid over the recipe, such as steps=20."),
     ] = None,
+    small: Annotated[bool, Small] = False,
     init: Annotated[
-        Path | None,
-        typer.Option(help="Initial weights: a checkpoint, a run folder, or the authors' file."),
+        str | None,
+        typer.Option(
+            help="Initial weights in place of the recipe's: a name of `vsda weights list`, a file, "
+            "a run folder, or none for random ones."
+        ),
     ] = None,
     resume: Annotated[
         bool,
@@ -42,38 +55,36 @@ def train(
     """Train a recipe on labelled images and unlabelled videos.
 
     Example: vsda train swin-patch --images data/shards/coco-train --videos data/shards/davis-train
-    """
-    from vsda.recipes.load import find_recipe, load_recipe
-    from vsda.recipes.train import TrainRecipe
 
-    path = find_recipe("train", recipe)
-    settings = load_recipe(TrainRecipe, path, set_ or [])
+    A first look, in a minute on a laptop: vsda train swin-patch --small
+    """
+    from vsda.cli.train_inputs import (
+        data_folder,
+        require_sets,
+        require_weights,
+        with_sets,
+        with_weights,
+    )
+    from vsda.recipes.small import load_train_recipe
+
+    name = Path(recipe).stem if recipe.endswith(".toml") else recipe
+    given = {"images": images, "videos": videos, "labelled_videos": labelled_videos}
+    settings = with_weights(load_train_recipe(recipe, set_ or [], small=small), init)
+    settings = with_sets(settings, given, name)
+    weights_dir = data_folder("weights")
+    require_sets(settings)
+    if not resume:  # whether there is a checkpoint, which needs no other weights, shows later
+        require_weights(settings, weights_dir)
 
     from vsda.training.inputs import open_inputs
     from vsda.training.run import RunOptions, last_run_dir, new_run_dir
     from vsda.training.run import train as run_training
 
-    if videos and not settings.needs_videos:
-        typer.echo(f"{path.stem} uses no videos; --videos is passed over", err=True)
-    places = {
-        "images": tuple(images or map(_place, settings.images)),
-        "videos": tuple(videos or map(_place, settings.videos)),
-    }
-    if not settings.needs_videos:
-        places["videos"] = ()
-    settings = settings.model_copy(update=places)
     inputs = open_inputs(settings)
     find_run_dir = last_run_dir if resume else new_run_dir
-    options = RunOptions(
-        run_dir=run or find_run_dir(path.stem, Path("runs")), init=init, resume=resume
-    )
+    run_dir = run or find_run_dir(f"{name}-small" if small else name, Path("runs"))
+    options = RunOptions(run_dir=run_dir, weights_dir=weights_dir, resume=resume)
     typer.echo(run_training(settings, inputs, options))
-
-
-def _place(name: str) -> str:
-    """Return where a recipe's set lies: a bare name is under $VSDA_DATA/shards."""
-    shards = Path(os.environ.get("VSDA_DATA", "data")) / "shards"
-    return name if "/" in name else str(shards / name)
 
 
 def evaluate(
@@ -115,18 +126,20 @@ def recipes(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="KEY=VALUE laid over the recipe.")
     ] = None,
+    small: Annotated[bool, Small] = False,
 ) -> None:
-    """List the training recipes, or show one complete."""
-    from vsda.recipes.load import find_recipe, load_recipe, recipe_paths
-    from vsda.recipes.train import TrainRecipe
+    """List the training recipes, or show one complete: with what it extends, and the defaults.
+
+    Example: vsda recipes swin-patch --small
+    """
+    from vsda.recipes.load import recipe_paths
+    from vsda.recipes.small import load_train_recipe
 
     if name is not None:
-        recipe = load_recipe(TrainRecipe, find_recipe("train", name), set_ or [])
+        recipe = load_train_recipe(name, set_ or [], small=small)
         typer.echo(json.dumps(recipe.model_dump(mode="json"), indent=2))
         raise typer.Exit(ExitCode.DONE)
-    loaded: dict[str, Any] = {
-        stem: load_recipe(TrainRecipe, path) for stem, path in recipe_paths("train").items()
-    }
+    loaded = {stem: load_train_recipe(stem) for stem in recipe_paths("train")}
     width = max(len(stem) for stem in loaded)
     for stem, recipe in loaded.items():
         typer.echo(f"{stem:<{width}}  {recipe.description}")

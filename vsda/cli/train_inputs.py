@@ -1,0 +1,145 @@
+"""What `vsda train` starts from: where its sets and weights lie, and what makes those not there."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from vsda.recipes.train import TrainRecipe
+
+NO_WEIGHTS = "none"
+_YTBB, _YTBB_SPLITS = "ytbb", ("train", "val")
+
+
+def data_folder(name: str) -> Path:
+    """Return the folder $VSDA_DATA/<name>."""
+    return Path(os.environ.get("VSDA_DATA", "data")) / name
+
+
+def with_sets(
+    recipe: "TrainRecipe", given: Mapping[str, Sequence[str] | None], name: str
+) -> "TrainRecipe":
+    """Return a recipe with the places of the sets that its run reads, and no others.
+
+    Args:
+        recipe: Its sets are names under $VSDA_DATA/shards, or places.
+        given: Places by the recipe's key, which stand in for the recipe's; None where none are
+            given. Those that the run has no use for are passed over, and that is said.
+        name: Of the recipe.
+    """
+    places = {
+        key: tuple(given.get(key) or map(set_place, getattr(recipe, key)))
+        for key in ("images", "videos", "labelled_videos")
+    }
+    recipe = recipe.model_copy(update=places)
+    unused = {"images": not recipe.uses_images, "videos": not recipe.needs_videos}
+    passed_over = [key for key, is_unused in unused.items() if is_unused]
+    for key in passed_over:
+        if given.get(key):
+            typer.echo(f"{name} uses no {key}; --{key} is passed over", err=True)
+    return recipe.model_copy(update=dict.fromkeys(passed_over, ()))
+
+
+def set_place(name: str) -> str:
+    """Return where a recipe's set lies: a bare name is under $VSDA_DATA/shards."""
+    return name if "/" in name else str(data_folder("shards") / name)
+
+
+def require_sets(recipe: "TrainRecipe") -> None:
+    """Check that the sets of a run are there.
+
+    Raises:
+        ShardError: Some are not; the message has the commands that make them.
+    """
+    from vsda.errors import ShardError
+
+    absent = [
+        _absence(recipe, key, place)
+        for key in ("images", "videos", "labelled_videos")
+        for place in getattr(recipe, key)
+    ]
+    if any(absent):
+        raise ShardError("; ".join(filter(None, absent)))
+
+
+def with_weights(recipe: "TrainRecipe", init: str | None) -> "TrainRecipe":
+    """Return a recipe that starts from `init`, a name or place or `none`; None changes nothing."""
+    if init is None:
+        return recipe
+    weights = "" if init == NO_WEIGHTS else init
+    return recipe.model_copy(update={"init": recipe.init.model_copy(update={"weights": weights})})
+
+
+def require_weights(recipe: "TrainRecipe", folder: Path) -> None:
+    """Check that the initial weights of a run are there.
+
+    Raises:
+        WeightsError: They are not; the message has the command that brings them.
+        UnknownNameError: There are no weights of that name.
+    """
+    from vsda.errors import WeightsError
+    from vsda.fetch.weights import find_weights
+
+    if not recipe.init.weights:
+        return
+    otherwise = f"`--init {NO_WEIGHTS}` starts from random weights"
+    try:
+        place = str(find_weights(recipe.init.weights, folder))
+    except WeightsError as error:
+        raise WeightsError(f"{error}; {otherwise}") from error
+    if "://" not in place and not Path(place).exists():
+        raise WeightsError(
+            f"{place}: no such file of weights; `vsda weights list` shows those with a name, and "
+            f"{otherwise}"
+        )
+
+
+def _absence(recipe: "TrainRecipe", key: str, place: str) -> str:
+    """Return what to say of a set that is not there, nothing for one that is."""
+    from vsda.errors import ShardError
+    from vsda.shards.index import find_indexes
+
+    try:
+        find_indexes(place)
+    except ShardError as error:
+        makes = command_of(place, recipe.classes if _needs_labels(recipe, key) else None)
+        option = f"--{key.replace('_', '-')}"
+        if makes is None:
+            return str(error)
+        return f"{place}: no such set; `{makes}` makes it, {option} names another"
+    return ""
+
+
+def _needs_labels(recipe: "TrainRecipe", key: str) -> bool:
+    return key == "labelled_videos" or (key == "images" and recipe.image_labels)
+
+
+def command_of(place: str, classes: str | None) -> str | None:
+    """Return the command that makes the set at `place`, None if its name is of no dataset.
+
+    Args:
+        place: `<folder>/<dataset>-<split>`.
+        classes: What its labels must tell apart; None if they do not matter.
+    """
+    from vsda.datasets import DATASETS
+    from vsda.taxonomy import SHARED, class_set
+
+    folder, _, name = place.rpartition("/")
+    name, _, split = name.rpartition("-")
+    out = "" if Path(folder) == data_folder("shards") else f" --out {folder}"
+    if name == _YTBB and split in _YTBB_SPLITS:
+        chosen = "" if split == _YTBB_SPLITS[0] else f" --split {split}"
+        return f"vsda fetch {name}{chosen}{out}"
+    dataset = DATASETS.get(name)
+    if dataset is None or split not in (*dataset.splits, *dataset.other_splits):
+        return None
+    command = f"vsda prepare {name}"
+    if split not in dataset.splits:
+        command += f" --split {split}"
+    if classes is not None:
+        usual = class_set(SHARED, dataset.shared_with).ids
+        command += "" if set(class_set(classes).ids) <= set(usual) else f" --classes {classes}"
+    return command + out
