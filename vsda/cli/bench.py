@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from vsda.cli.bench_cluster import print_cluster_bench
 from vsda.cli.table import Column, print_json, print_table
 from vsda.errors import UsageError
 
@@ -123,3 +124,47 @@ def bench_fetch(
         f"videos of {seconds} s; limit: {workers} x {result.bare_frames_per_s:.0f} frames/s, a "
         "bare loop of PyAV and Pillow that writes nothing"
     )
+
+
+@bench_app.command("cluster")
+def bench_cluster(
+    recipe: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Training recipe, or a TOML file; may be repeated. "
+            "Default: demo-clustered and swin-patch-clustered."
+        ),
+    ] = None,
+    size_px: Annotated[
+        int | None,
+        typer.Option(min=32, max=1024, help="Side of a picture. Default: the recipe's."),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="Images in a step, and as many frames. Default: the recipe's, but no more than "
+            "have the pixels of four images of 256 pixels.",
+        ),
+    ] = None,
+    repeats: Annotated[
+        int | None,
+        typer.Option(min=1, help="Rounds. Default: 40 up to 64 pixels, 7 above."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train with the clustered loss, the general one and none, in turns: what a step takes.
+
+    On made-up pictures and random weights. Also: the parts of the clustered loss, and its k-means
+    beside scikit-learn's on the same tokens. OMP_NUM_THREADS sets the number of threads.
+
+    Example: vsda bench cluster --recipe demo-clustered
+    """
+    from vsda.bench.cluster import RECIPES, Sizes, measure
+
+    sizes = Sizes(size_px=size_px, batch=batch, num_rounds=repeats)
+    result = measure(recipe or RECIPES, sizes)
+    if as_json:
+        print_json(asdict(result))
+        return
+    print_cluster_bench(result)
