@@ -10,7 +10,7 @@ from vsda.fetch.weights import find_weights
 from vsda.models.network import SegmentationNetwork
 from vsda.models.weights import load_weights
 from vsda.recipes.train import InitSettings
-from vsda.storage import sha256_file
+from vsda.storage import sha256_file, to_place
 from vsda.taxonomy import ClassSet, class_set
 from vsda.training.checkpoint import list_checkpoints, load_checkpoint
 
@@ -34,10 +34,11 @@ def initialise(
     """
     if not settings.weights:
         return None
-    place = find_weights(settings.weights, folder)
-    if isinstance(place, Path) and place.is_dir():
-        place = _newest(place)
-    known = _learned(place) if isinstance(place, Path) else None
+    place = to_place(find_weights(settings.weights, folder))
+    known = None
+    if isinstance(place, Path):
+        place = _newest(place) if place.is_dir() else place
+        known = _learned(place)
     report = load_weights(
         network, place, same_classes=known in (None, classes), may_miss=settings.may_miss
     )
