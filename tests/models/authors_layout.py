@@ -44,7 +44,7 @@ def layout(*, num_classes, embed_dim, depths, num_heads, window_size, decoder_ch
         if width is not widths[-1]:
             names |= _norm(f"backbone.layers.{stage}.downsample.norm", 4 * width)
             names[f"backbone.layers.{stage}.downsample.reduction.weight"] = (2 * width, 4 * width)
-    return names | _decode_head(widths, decoder_channels, num_classes) | _auxiliary(num_classes)
+    return names | _heads(widths, decoder_channels, num_classes)
 
 
 def _norm(prefix, width):
@@ -96,9 +96,12 @@ def _decode_head(widths, channels, num_classes):
     return names | _conv("decode_head.fpn_bottleneck", channels, len(widths) * channels, 3)
 
 
-def _auxiliary(num_classes):
-    head = _conv("auxiliary_head.convs.0", 256, 384, 3)
-    return head | _classifier("auxiliary_head", num_classes, 256)
+def _heads(widths, channels, num_classes):
+    return {
+        **_decode_head(widths, channels, num_classes),
+        **_conv("auxiliary_head.convs.0", 256, widths[-2], 3),
+        **_classifier("auxiliary_head", num_classes, 256),
+    }
 
 
 def random_state(shapes):

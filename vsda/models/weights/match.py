@@ -80,16 +80,20 @@ def _why_absent(
     """Return why the tensor `name` may be on one side only, None if it is on both or may not."""
     if name in pieces and name in wanted:
         return None
-    if name.startswith(_AUXILIARY):
-        if not any(other.startswith(_AUXILIARY) for other in wanted):
-            return "the network has no auxiliary head"
-        if not any(other.startswith(_AUXILIARY) for other in pieces):
-            return "the file has no auxiliary head"
-    patterns = rules.skips if name in pieces else rules.lacks
-    why = patterns.get(name) or next(
-        (why for pattern, why in patterns.items() if fnmatchcase(name, pattern)), None
-    )
+    if name in pieces:
+        why, other_side, owner = _matching(rules.skips, pieces[name].names[0]), wanted, "network"
+    else:
+        why, other_side, owner = _matching(rules.lacks, name), pieces, "file"
+    if not why and name.startswith(_AUXILIARY):
+        has_head = any(other.startswith(_AUXILIARY) for other in other_side)
+        why = None if has_head else f"the {owner} has no auxiliary head"
     return "a counter that no layer reads" if not why and name.endswith(_COUNTER) else why
+
+
+def _matching(patterns: Mapping[str, str], name: str) -> str | None:
+    """Return what the first pattern of `name` stands for."""
+    reasons = (why for pattern, why in patterns.items() if fnmatchcase(name, pattern))
+    return patterns.get(name) or next(reasons, None)
 
 
 def _fits(got: Piece, want: Tensor) -> bool:
