@@ -212,6 +212,7 @@ def test_what_does_not_fit_comes_back_as_it_is():
         "decoder.conv_seg.weight": torch.zeros(150, 8, 1, 1),
         "head.weight": torch.zeros(2, 2, 2, 2),
         "encoder.features.1.0.attn.relative_position_bias_table": torch.zeros(50, 1),
+        "encoder.features.1.1.attn.relative_position_bias_table": torch.zeros(64, 1),
     }
     found = inflate_state(state, clips_network)
     assert all(found[name] is tensor for name, tensor in state.items())

@@ -72,10 +72,14 @@ def inflate_bias_table(table: Tensor, window: tuple[int, int, int]) -> Tensor:
 def _inflate(name: str, tensor: Tensor, want: Tensor | None, network: VideoSwinUperNet) -> Tensor:
     if want is None:
         return tensor
-    if name.endswith("relative_position_bias_table") and math.isqrt(len(tensor)) ** 2 == len(
-        tensor
-    ):
+    if name.endswith("relative_position_bias_table") and _is_of_one_frame(tensor):
         return inflate_bias_table(tensor, network.window)
     if tensor.ndim == 4 and want.ndim == 5:
         return inflate_patches(tensor, want.shape[2])
     return tensor
+
+
+def _is_of_one_frame(table: Tensor) -> bool:
+    """Return whether the position table has the (2 * side - 1)^2 rows of a square window."""
+    num_rows = len(table)
+    return num_rows % 2 == 1 and math.isqrt(num_rows) ** 2 == num_rows
