@@ -13,6 +13,7 @@ from tests.shards.frames import changed_index, copy_files, cuts, flipped, frame,
 from vsda.errors import ShardError
 from vsda.shards.index import ShardSet
 from vsda.shards.read import RandomAccessShards, decode_image, decode_mask, iterate_samples
+from vsda.shards.tars import OpenTars
 from vsda.shards.write import encode_mask
 
 TAR = "davis-train-000001.tar"
@@ -99,6 +100,32 @@ class TestRandomAccess:
         assert shards.read(3, ("seg.png", "jpg", "inst.png")) == whole
         assert shards.read(3, ("seg.png",)) == {"seg.png": whole["seg.png"]}
         assert shards.read(3, ()) == {}
+
+    def test_several_samples_are_what_they_are_one_by_one(self, davis):
+        shards = RandomAccessShards(davis)
+        wanted = {5: ("jpg",), 0: ("json", "seg.png"), 3: ("inst.png",), 2: ("jpg",), 4: ("jpg",)}
+        alone = {position: shards.read(position, fields) for position, fields in wanted.items()}
+        assert shards.read_several(wanted) == alone
+        assert shards.read_several({}) == {}
+
+    def test_neighbours_are_one_read_and_distant_samples_are_not(self, tmp_path, monkeypatch):
+        large = [frame(number, jpg=bytes(150_000)) for number in range(6)]
+        shards = RandomAccessShards(make_set(tmp_path, [large[:4], large[4:]]))
+        sizes = []
+        read = OpenTars.read
+
+        def counted(tars, shard, offset, size):
+            sizes.append(size)
+            return read(tars, shard, offset, size)
+
+        monkeypatch.setattr(OpenTars, "read", counted)
+        shards.read_several(dict.fromkeys(range(3), ("jpg",)))
+        assert len(sizes) == 1
+        shards.read_several(dict.fromkeys((3, 4), ("jpg",)))  # of two shards
+        assert len(sizes) == 3
+        shards.read_several(dict.fromkeys((0, 3), ("jpg",)))  # 300 kB that nobody wants between
+        assert len(sizes) == 5
+        assert max(sizes[1:]) < 151_000
 
     def test_entries_tell_the_shard_and_the_fields(self, davis):
         entries = RandomAccessShards(davis).entries

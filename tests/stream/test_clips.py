@@ -142,22 +142,22 @@ class TestSequences:
 
 
 class TestRead:
-    def test_frames_come_in_order_with_what_they_have(self, tmp_path):
-        shards = opened(tmp_path, frames("bear", 4, labelled={1}))
-        clip = read_clip(shards, range(3), ("jpg",), ("seg.png",))
+    def test_frames_come_in_order_with_what_is_wanted(self, tmp_path):
+        shards = opened(tmp_path, frames("bear", 4))
+        clip = read_clip(shards, {2: ("jpg",), 1: ("jpg", "seg.png"), 0: ("json",)})
         assert [one.key for one in clip] == [f"made/bear/{number:05d}" for number in range(3)]
-        assert [sorted(one.fields) for one in clip] == [["jpg"], ["jpg", "seg.png"], ["jpg"]]
+        assert [sorted(one.fields) for one in clip] == [["json"], ["jpg", "seg.png"], ["jpg"]]
         assert clip[2].fields == shards.read(2, ("jpg",))
 
-    def test_a_field_that_is_needed_is_missed(self, tmp_path):
+    def test_a_field_that_is_wanted_is_missed(self, tmp_path):
         shards = opened(tmp_path, frames("bear", 4, labelled={1}))
         with pytest.raises(ShardError, match=r"made/bear/00002 has no seg\.png"):
-            read_clip(shards, range(1, 3), ("seg.png",))
+            read_clip(shards, dict.fromkeys(range(1, 3), ("seg.png",)))
 
     def test_a_clip_over_two_sequences_is_refused(self, tmp_path):
         shards = opened(tmp_path, [*frames("bear", 2), *frames("cows", 2)])
         with pytest.raises(ShardError, match="made/cows/00000 and made/bear/00001 in one sequence"):
-            read_clip(shards, range(1, 3), ("jpg",))
+            read_clip(shards, dict.fromkeys(range(1, 3), ("jpg",)))
 
     def test_labelled_positions_are_those_with_a_mask(self, tmp_path):
         shards = opened(tmp_path, frames("bear", 4, labelled={1, 3}), stills(1))

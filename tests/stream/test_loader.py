@@ -43,6 +43,17 @@ def test_clips_of_joined_sets_lie_in_their_own_set(tmp_path):
     assert keys(both.read(7, FOUR, ("jpg",))) == [f"made/cows/{n:05d}" for n in (0, 1, 2, 3)]
 
 
+def test_a_clip_has_the_optional_fields_of_the_frames_that_have_them(tmp_path):
+    shards = joined(tmp_path, frames("bear", 4, labelled={1}))
+    clip = shards.read(0, FOUR, ("jpg",), optional=("seg.png",))
+    assert [sorted(frame.fields) for frame in clip] == [
+        ["jpg"],
+        ["jpg", "seg.png"],
+        ["jpg"],
+        ["jpg"],
+    ]
+
+
 def test_labelled_positions_of_joined_sets_count_all_of_them(tmp_path):
     both = Joined(
         [

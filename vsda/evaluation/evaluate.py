@@ -13,7 +13,6 @@ from vsda.evaluation.metrics import Confusion, class_iou, confusion_matrix, mean
 from vsda.evaluation.predict import (
     Prediction,
     TrainedNetwork,
-    labelled_positions,
     open_run,
     predict_set,
 )
@@ -22,6 +21,7 @@ from vsda.shards.index import ShardSet
 from vsda.shards.read import RandomAccessShards
 from vsda.shards.write import encode_mask
 from vsda.storage import write_atomic
+from vsda.stream.clips import labelled_positions
 from vsda.taxonomy import BACKGROUND_ID, ClassSet
 from vsda.training.inputs import check_labels, set_identity
 
@@ -67,9 +67,10 @@ class Tally:
 def evaluate(run_dir: Path, shard_set: ShardSet, options: EvaluationOptions) -> dict[str, Any]:
     """Return the scores of a run on a set, and write them to `<run>/evaluation/<set>.json`.
 
-    The network sees frames resized to the recipe's square; its logits are resized bilinearly to
-    each mask's own size, where every labelled pixel of the set counts once. Samples without a mask
-    are passed over.
+    The network sees frames resized to the recipe's square, a clip network clips of them, see
+    `predict_set`; its logits are resized bilinearly to each mask's own size, where every labelled
+    pixel of the set counts once. Samples without a mask are passed over, other than as neighbours
+    in a clip.
 
     Raises:
         RunError: The run has no checkpoint, or scores of another set of this name.

@@ -7,7 +7,7 @@ a sequence of its own. Where a set contradicts that, it is refused.
 
 import itertools
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,31 +86,22 @@ def labelled_positions(shards: RandomAccessShards) -> list[int]:
     return [position for position, entry in enumerate(shards.entries) if "seg.png" in entry.fields]
 
 
-def read_clip(
-    shards: RandomAccessShards,
-    positions: Sequence[int],
-    fields: tuple[str, ...],
-    optional: tuple[str, ...] = (),
-) -> list[ReadFrame]:
-    """Return the frames at `positions`, with `fields` and those of `optional` that they have.
+def read_clip(shards: RandomAccessShards, wanted: Mapping[int, tuple[str, ...]]) -> list[ReadFrame]:
+    """Return the frames of a clip with the fields that are `wanted` at each position, in order.
 
     Raises:
-        ShardError: A frame lacks one of `fields`, or the frames are not of one sequence.
+        ShardError: A frame lacks a field, or the frames are not of one sequence.
     """
-    entries = {position: shards.entry(position) for position in positions}
-    first, *others = (entry.key for entry in entries.values())
+    keys = {position: shards.entry(position).key for position in sorted(wanted)}
+    first, *others = keys.values()
     for key in others:
         if _folder(key) != _folder(first):
             raise ShardError(
                 f"{_place(shards)}: the index has {key} and {first} in one sequence, their keys "
                 "do not; prepare the set again"
             )
-    wanted = {
-        position: (*fields, *(name for name in optional if name in entry.fields))
-        for position, entry in entries.items()
-    }
     found = shards.read_several(wanted)
-    return [ReadFrame(entries[position].key, found[position]) for position in positions]
+    return [ReadFrame(key, found[position]) for position, key in keys.items()]
 
 
 def _lengths_by_shard(shards: RandomAccessShards) -> Iterator[NDArray[np.int64]]:

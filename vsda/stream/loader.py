@@ -59,16 +59,22 @@ class Joined:
     ) -> list[ReadFrame]:
         """Return the clip that starts at `position`, see `clip_around`; a clip of 1 is a frame.
 
+        Its frames have `fields` and those of `optional` that they have.
+
         Raises:
             ShardError: A frame cannot be read or lacks one of `fields`.
         """
         number = bisect_right(self._ends, position)
         shards = self._sets[number]
         local = position - self._ends[number] + len(shards)
-        if shape.frames == 1:
-            return read_clip(shards, (local,), fields, optional)
-        clip = clip_around(local, self.sequences()[number].around(local), shape)
-        return read_clip(shards, clip, fields, optional)
+        clip = range(local, local + 1)
+        if shape.frames > 1:
+            clip = clip_around(local, self.sequences()[number].around(local), shape)
+        wanted = {
+            place: (*fields, *(name for name in optional if name in shards.entry(place).fields))
+            for place in clip
+        }
+        return read_clip(shards, wanted)
 
 
 class StepDraws:
