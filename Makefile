@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint slow clean
+.PHONY: demo test lint slow faults clean
 
 demo: $(VENV)/.train
 	$(BIN)/vsda demo --out demo
@@ -20,6 +20,9 @@ lint: $(VENV)/.dev
 
 slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -m slow
+
+faults: $(VENV)/.dev
+	$(BIN)/python -m tests.mutations
 
 clean:
 	rm -rf $(VENV) demo dist build

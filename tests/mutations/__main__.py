@@ -1,0 +1,69 @@
+"""Plant each fault of faults.toml in a copy of the project and run the tests that must notice.
+
+    python -m tests.mutations [NAME...]
+
+Prints a table of fault -> first test that went red; exit code 1 if a fault stays green.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.mutations.faults import ROOT, Fault, read_faults
+
+COPIED = ("vsda", "tests", "manifests", "pipelines", "pyproject.toml", "README.md")
+
+
+def main(names):
+    """Try the faults called `names`, or all; return the exit code."""
+    faults = [fault for fault in read_faults() if not names or fault.name in names]
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "vsda-with-a-fault"
+        copy.mkdir()
+        for name in COPIED:
+            _copy(ROOT / name, copy / name)
+        found = {fault.name: noticed_by(fault, copy) for fault in faults}
+    width = max(map(len, found))
+    for name, test in found.items():
+        sys.stdout.write(f"{name:<{width}}  {test or 'STAYED GREEN'}\n")
+    return 0 if all(found.values()) else 1
+
+
+def noticed_by(fault: Fault, copy: Path) -> str | None:
+    """Return the first test that fails with `fault` in the `copy`, None if none does."""
+    path = copy / fault.file
+    sound = path.read_text()
+    path.write_text(fault.planted(sound))
+    try:
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-x",
+            "-q",
+            "--no-header",
+            "-p",
+            "no:cacheprovider",
+        ]
+        done = subprocess.run(
+            [*command, *fault.tests], cwd=copy, capture_output=True, text=True, check=False
+        )
+    finally:
+        path.write_text(sound)
+    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    if done.returncode != 1 or not failed:
+        return None
+    return failed[0].split(" ")[1]
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        shutil.copy(source, target)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
