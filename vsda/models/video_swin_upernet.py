@@ -149,8 +149,9 @@ class _Attention(ShiftedWindowAttention3d):  # type: ignore[misc]  # torchvision
             max(0, window - side)
             for window, side in zip(self.window_size, tokens.shape[1:4], strict=True)
         )
-        filled = functional.pad(tokens, (0, 0, 0, right, 0, bottom))
-        attended: Tensor = super().forward(filled)
+        if bottom or right:
+            tokens = functional.pad(tokens, (0, 0, 0, right, 0, bottom))
+        attended: Tensor = super().forward(tokens)
         return attended[:, :, :height, :width]
 
 
