@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from tests.models.authors_layout import layout, random_state
-from vsda.errors import VsdaError, WeightsError
+from vsda.errors import UsageError, VsdaError, WeightsError
+from vsda.models.deeplabv3 import DeepLabv3
 from vsda.models.swin_upernet import SwinUperNet
-from vsda.models.weights import load_weights
+from vsda.models.weights import check_weights, load_weights, read_weights
 
 TINY = {
     "embed_dim": 8,
@@ -267,3 +268,130 @@ def test_no_flipped_bit_escapes_as_another_error(checkpoint):
         except WeightsError:
             refused += 1
     assert refused > 20
+
+
+# What may be missing, and what else fits
+
+
+def test_what_may_miss_is_reported_and_kept(tmp_path, authors_state):
+    for name in list(authors_state):
+        if name.startswith("backbone.layers.1.blocks.1."):
+            del authors_state[name]
+    network = tiny()
+    before = state_of(network)
+    path = save(tmp_path, {"state_dict": authors_state})
+    report = load_weights(network, path, may_miss=["encoder.features.3.1.*"])
+    reason = "allowed to be missing by may_miss"
+    missing = {name for name, why in report.missing.items() if why == reason}
+    assert missing == {
+        name
+        for name in before
+        if name.startswith("encoder.features.3.1.") and not name.endswith(INDEX)
+    }
+    assert same(
+        {name: before[name] for name in missing},
+        {name: state_of(network)[name] for name in missing},
+    )
+
+
+def test_what_may_miss_is_loaded_where_it_is_there(checkpoint):
+    report = load_weights(tiny(), checkpoint, may_miss=["encoder.norm0.*"])
+    assert "encoder.norm0.weight" in report.loaded
+
+
+def test_what_may_miss_must_still_fit(tmp_path):
+    state = tiny().state_dict()
+    state["encoder.norm0.weight"] = torch.zeros(5)
+    path = save(tmp_path, {"network": state})
+    with pytest.raises(WeightsError, match=r"as \(5,\), the network \(8,\)"):
+        load_weights(tiny(), path, may_miss=["encoder.norm0.*"])
+
+
+def test_a_pattern_that_names_nothing_is_an_error(checkpoint):
+    with pytest.raises(UsageError) as caught:
+        load_weights(tiny(), checkpoint, may_miss=["encoder.nrom0.*"])
+    assert str(caught.value) == (
+        "may_miss: 'encoder.nrom0.*' matches no weight of the network;"
+        " did you mean 'encoder.norm0.*'?"
+    )
+
+
+def test_weights_of_a_larger_swin_say_which_settings_fit(tmp_path):
+    large = TINY | {"embed_dim": 16, "depths": (2, 4), "num_heads": (2, 4)}
+    path = save(tmp_path, {"state_dict": random_state(layout(num_classes=3, **large))})
+    assert refusal(path).endswith(
+        "; the file goes with network.embed_dim=16 network.depths=[2, 4] network.num_heads=[2, 4];"
+        " set that, or choose another file"
+    )
+
+
+def test_weights_of_another_network_say_which(tmp_path, authors_state):
+    path = save(tmp_path, {"state_dict": authors_state})
+    network = DeepLabv3(num_classes=3, depths=(1, 1, 1, 1), width_per_group=8, decoder_channels=8)
+    assert refusal(path, network) == (
+        f"{path}: is a Swin + UperNet in its authors' layout, for a network.name of swin_upernet"
+        " or video_swin_upernet; this network is 'deeplabv3'; change network.name or the file"
+    )
+
+
+def test_weights_of_a_shallower_resnet_say_which_settings_fit(tmp_path):
+    settings = {"num_classes": 3, "width_per_group": 8, "decoder_channels": 8}
+    path = save(tmp_path, {"network": DeepLabv3(depths=(1, 2, 1, 1), **settings).state_dict()})
+    message = refusal(path, DeepLabv3(depths=(1, 1, 1, 1), **settings))
+    assert "the file goes with network.depths=[1, 2, 1, 1]; set that" in message
+
+
+def test_names_of_no_layout_are_named(tmp_path):
+    path = save(tmp_path, {"layer.weight": torch.zeros(3), "layer.bias": torch.zeros(3)})
+    message = refusal(path)
+    assert "holds 'layer.weight', 'layer.bias'..., a layout that is not known" in message
+    assert message.endswith(KNOWN_FILES)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e39])
+def test_values_that_are_not_finite_are_an_error(tmp_path, value):
+    state = {name: tensor.double() for name, tensor in tiny().state_dict().items()}
+    state["encoder.norm1.bias"][3] = value
+    message = refusal(save(tmp_path, {"network": state}))
+    assert "'encoder.norm1.bias' has values that are not finite" in message
+
+
+def test_whole_numbers_for_weights_are_an_error(tmp_path):
+    state = tiny().state_dict()
+    state["encoder.norm1.bias"] = torch.zeros(16, dtype=torch.int64)
+    message = refusal(save(tmp_path, {"network": state}))
+    assert "has 'encoder.norm1.bias' as whole numbers" in message
+
+
+def test_index_buffers_are_never_taken_from_a_file(tmp_path):
+    state = tiny().state_dict()
+    state["encoder.features.1.0.attn.relative_position_index"] += 1000  # would read out of bounds
+    network = tiny()
+    load_weights(network, save(tmp_path, {"network": state}))
+    assert network.eval()(torch.zeros(1, 3, 32, 32)).isfinite().all()
+
+
+def test_a_check_reports_what_loading_would_and_touches_nothing(tmp_path, authors_state):
+    path = save(tmp_path, {"state_dict": authors_state})
+    network = tiny(11)
+    before = state_of(network)
+    report = check_weights(network, read_weights(path))
+    assert same(before, state_of(network))
+    assert report == load_weights(network, path)
+    assert not same(before, state_of(network))
+
+
+def test_a_check_raises_what_loading_would(tmp_path):
+    state = tiny().state_dict()
+    del state["encoder.norm0.bias"]
+    path = save(tmp_path, {"network": state})
+    with pytest.raises(WeightsError, match=r"lacks 'encoder\.norm0\.bias'"):
+        check_weights(tiny(), path)
+
+
+def test_the_auxiliary_head_is_loaded_where_the_network_has_one(tmp_path, authors_state):
+    network = tiny(auxiliary=True)
+    report = load_weights(network, save(tmp_path, {"state_dict": authors_state}))
+    assert "auxiliary.convs.0.bn.running_mean" in report.loaded
+    weight = authors_state["auxiliary_head.conv_seg.weight"]
+    assert torch.equal(network.auxiliary.conv_seg.weight, weight)

@@ -6,6 +6,7 @@ checksum, compressed parts, and tensors that claim more values than the file hol
 
 import pickle
 import struct
+import warnings
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -113,9 +114,11 @@ def _read_torch(file: IO[bytes], place: str | Path) -> object:
     if is_zip:
         _check_zip(file)
     file.seek(0)
-    if is_zip and (path := local_path(place)) is not None:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    return torch.load(file, map_location="cpu", weights_only=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's, about pickles that are unusual or damaged
+        if is_zip and (path := local_path(place)) is not None:
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        return torch.load(file, map_location="cpu", weights_only=True)
 
 
 def _check_zip(file: IO[bytes]) -> None:
@@ -159,14 +162,13 @@ def _pieces(state: object, place: str | Path) -> dict[str, Piece]:
     for name, tensor in state.items():
         if not _is_plain(tensor):
             raise WeightsError(
-                f"{place}: {name!r} is sparse, quantised or holds fewer values than it claims;"
-                f" {EXPECTED}"
+                f"{place}: {name!r} is sparse, or holds fewer values than it claims; {EXPECTED}"
             )
     return {name: _piece(name, tensor) for name, tensor in state.items()}
 
 
 def _is_plain(tensor: Tensor) -> bool:
-    if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
+    if tensor.layout != torch.strided or tensor.device.type != "cpu":
         return False
     return tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
 
