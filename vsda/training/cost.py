@@ -161,11 +161,12 @@ def _placements(network: SegmentationNetwork, cost: Cost) -> dict[str, Placement
 
 def _step_cost(recipe: TrainRecipe, objective: Objective) -> StepCost:
     without = recipe.model_copy(update={"adversarial": AdversarialSettings()})
-    num_classes = objective.network.num_classes
-    segmentation = _count_step(without, _objective(without, num_classes))["Objective"]
-    counts = _count_step(recipe, objective)
-    adversarial = counts.get("Objective.adversarial", 0)
-    discriminator = counts.get("Objective.adversarial.discriminator", 0)
+    segmentation = _count_without(without, objective.network.num_classes)
+    if objective.adversarial is None:
+        return StepCost(segmentation=segmentation, unlabelled=0, discriminator=0, clustering=0)
+    counts = _count_with(recipe, objective)
+    adversarial = counts["Objective.adversarial"]
+    discriminator = counts["Objective.adversarial.discriminator"]
     return StepCost(
         segmentation=segmentation,
         unlabelled=counts["Objective"] - segmentation - adversarial,
@@ -174,21 +175,32 @@ def _step_cost(recipe: TrainRecipe, objective: Objective) -> StepCost:
     )
 
 
-def _count_step(recipe: TrainRecipe, objective: Objective) -> dict[str, int]:
+def _count_without(recipe: TrainRecipe, num_classes: int) -> int:
+    """Return the multiply-adds of the forward passes of a step without an adversarial loss."""
+    objective = _objective(recipe, num_classes).to("meta")
+    with torch.device("meta"):
+        batch = _batch(recipe)
+    return _count_step(objective, batch)["Objective"]
+
+
+def _count_with(recipe: TrainRecipe, objective: Objective) -> dict[str, int]:
     """Return the multiply-adds of the forward passes of a step by module.
 
-    Fake tensors are the meta device with a device to name, which the losses ask for.
+    Fake tensors are the meta device with a device to name, which adversarial losses ask for.
     """
     if isinstance(objective.adversarial, ClusteredLoss):
         # The seeding, which only the first step has, draws numbers in a way that needs values.
         state = objective.adversarial.state_dict()
         objective.adversarial.load_state_dict(state | {"holds_centroids": torch.tensor(True)})
-    generator = torch.Generator().manual_seed(recipe.seed)
     with FakeTensorMode(allow_non_fake_inputs=True):
         objective.network.to_empty(device="cpu")
-        batch = _batch(recipe)
-        _, counts = count(lambda: objective.train()(batch, strength=1.0, generator=generator))
-    return counts
+        return _count_step(objective, _batch(recipe))
+
+
+def _count_step(objective: Objective, batch: Batch) -> dict[str, int]:
+    objective.train()
+    generator = torch.Generator()
+    return count(lambda: objective(batch, strength=1.0, generator=generator))[1]
 
 
 def _batch(recipe: TrainRecipe) -> Batch:
