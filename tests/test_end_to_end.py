@@ -27,7 +27,7 @@ SMALL = (
 
 
 def train_command(shards, run_dir):
-    command = ["train", "swin-patch", "--images", shards / "coco-train"]
+    command = ["train", "swin-patch", "--init", "none", "--images", shards / "coco-train"]
     command += ["--videos", shards / "davis-train", "--run", run_dir, "--resume"]
     for setting in SMALL:
         command += ["--set", setting]

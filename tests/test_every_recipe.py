@@ -108,6 +108,7 @@ def test_row_trains_on_real_samples_and_its_checkpoint_predicts(name, real_sets,
     assert numbers
     assert all(math.isfinite(value) for value in numbers)
     assert {row["step"] for row in metrics} == {1, 2, 3}
+    assert all(("loss_adversarial" in row) == recipe.is_adversarial for row in metrics)
     assert inputs.weights.uses_target_labels is False
     logits = predicted(recipe, tmp_path / "run")
     assert logits.shape[-3:] == (len(class_set(recipe.classes)) + 1, 64, 64)

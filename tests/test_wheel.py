@@ -29,6 +29,7 @@ def test_wheel_holds_manifests_recipes_and_the_page_template(installed):
     assert {
         "_data/manifests/davis/objects.tsv",
         "_data/pipelines/train/swin-patch.toml",
+        "_data/pipelines/small/swin_upernet.toml",
         "_data/pipelines/demo.toml",
         "report/page.html.j2",
         "py.typed",
@@ -40,7 +41,7 @@ def test_train_swin_patch_works_from_the_wheel_in_an_empty_folder(installed, tmp
     make_videos(tmp_path / "data" / "shards", 3)
     settings = ["images=['images']", "videos=['videos']", "classes='person,dog'", "size_px=32"]
     settings += ["steps=1", "batch_images=2", "batch_videos=2", "workers=0"]
-    command = [sys.executable, "-m", "vsda", "train", "swin-patch"]
+    command = [sys.executable, "-m", "vsda", "train", "swin-patch", "--init", "none"]
     for setting in settings:
         command += ["--set", setting]
     process = subprocess.run(

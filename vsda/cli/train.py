@@ -67,19 +67,19 @@ def train(
     )
     from vsda.recipes.small import load_train_recipe
 
-    name = Path(recipe).stem if recipe.endswith(".toml") else recipe
-    given = {"images": images, "videos": videos, "labelled_videos": labelled_videos}
     settings = with_weights(load_train_recipe(recipe, set_ or [], small=small), init)
-    settings = with_sets(settings, given, name)
-    weights_dir = data_folder("weights")
-    require_sets(settings)
-    if not resume:  # whether there is a checkpoint, which needs no other weights, shows later
-        require_weights(settings, weights_dir)
 
     from vsda.training.inputs import open_inputs
     from vsda.training.run import RunOptions, last_run_dir, new_run_dir
     from vsda.training.run import train as run_training
 
+    name = Path(recipe).stem if recipe.endswith(".toml") else recipe
+    given = {"images": images, "videos": videos, "labelled_videos": labelled_videos}
+    settings = with_sets(settings, given, name)
+    weights_dir = data_folder("weights")
+    require_sets(settings)
+    if not resume:  # whether there is a checkpoint, which needs no other weights, shows later
+        require_weights(settings, weights_dir)
     inputs = open_inputs(settings)
     find_run_dir = last_run_dir if resume else new_run_dir
     run_dir = run or find_run_dir(f"{name}-small" if small else name, Path("runs"))
