@@ -11,6 +11,7 @@ import typer
 from vsda.cli.bench import bench_app
 from vsda.cli.classes import classes
 from vsda.cli.coco_counts import coco_counts
+from vsda.cli.cost import cost
 from vsda.cli.demo import run_demo
 from vsda.cli.doctor import doctor
 from vsda.cli.fetch import fetch_app
@@ -26,6 +27,7 @@ from vsda.cli.shards_repair import repair
 from vsda.cli.shards_rework import merge, resize, split
 from vsda.cli.synth import synth
 from vsda.cli.train import evaluate, recipes, train
+from vsda.cli.weights import weights_app
 from vsda.errors import FULL_DISK, ExitCode, VsdaError
 
 TRAIN_PACKAGES = {
@@ -55,6 +57,7 @@ app.add_typer(fetch_app, name="fetch")
 app.add_typer(prepare_app, name="prepare")
 app.add_typer(shards_app, name="shards")
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(weights_app, name="weights")
 app.add_typer(bench_app, name="bench")
 app.command()(doctor)
 app.command()(classes)
@@ -63,6 +66,7 @@ app.command()(train)
 app.command()(evaluate)
 app.command()(report)
 app.command()(recipes)
+app.command()(cost)
 app.command()(synth)
 
 
