@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vsda.errors import WeightsError
@@ -20,7 +20,7 @@ class FoundWeights:
 
     place: str | Path
     kind: Layout
-    pieces: Pieces
+    pieces: Pieces = field(repr=False)
     """The file's tensors under its own names."""
 
     @property

@@ -1,6 +1,6 @@
 """Accounting for each name of a file and of a network."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -81,13 +81,16 @@ def _why_absent(
     if name in pieces and name in wanted:
         return None
     if name in pieces:
-        why, other_side, owner = _matching(rules.skips, pieces[name].names[0]), wanted, "network"
-    else:
-        why, other_side, owner = _matching(rules.lacks, name), pieces, "file"
-    if not why and name.startswith(_AUXILIARY):
-        has_head = any(other.startswith(_AUXILIARY) for other in other_side)
-        why = None if has_head else f"the {owner} has no auxiliary head"
-    return "a counter that no layer reads" if not why and name.endswith(_COUNTER) else why
+        why = _matching(rules.skips, pieces[name].names[0])
+        return why or _why_one_sided(name, "network", wanted)
+    return _matching(rules.lacks, name) or _why_one_sided(name, "file", pieces)
+
+
+def _why_one_sided(name: str, lacking: str, names: Collection[str]) -> str | None:
+    """Return why `name` may be absent from the `names` of the side that is `lacking` it."""
+    if name.startswith(_AUXILIARY) and not any(other.startswith(_AUXILIARY) for other in names):
+        return f"the {lacking} has no auxiliary head"
+    return "a counter that no layer reads" if name.endswith(_COUNTER) else None
 
 
 def _matching(patterns: Mapping[str, str], name: str) -> str | None:

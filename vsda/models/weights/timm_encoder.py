@@ -35,7 +35,7 @@ RESNET = Layout(
     lacks=_LACKS,
 )
 ANY = Layout(
-    name="no other layout than, perhaps, that of a classifier of timm",
+    name="a classifier in timm's layout, or a layout that is not known",
     networks=(TimmUperNet,),
     recognises=bool,
     convert=convert,
