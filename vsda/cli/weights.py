@@ -10,11 +10,15 @@ import typer
 
 from vsda.cli.given_sets import bytes_text
 from vsda.cli.table import Column, print_json, print_table
-from vsda.errors import ExitCode
+from vsda.errors import ExitCode, WeightsError
 
 if TYPE_CHECKING:
     from vsda.fetch.weights import WeightsReport
     from vsda.manifests import WeightsSource
+    from vsda.models.weights import FoundWeights
+    from vsda.models.weights import WeightsReport as LoadReport
+
+_SHOWN = 3
 
 weights_app = typer.Typer(no_args_is_help=True, help="Network weights: list, fetch, check.")
 
@@ -83,9 +87,106 @@ def fetch(
     raise typer.Exit(_exit_code(reports))
 
 
+@weights_app.command()
+def check(
+    place: Annotated[str, typer.Argument(help="Name, see `vsda weights list`, file or URL.")],
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="Recipe whose network would load it: a name or a TOML file."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE laid over the recipe.")
+    ] = None,
+    small: Annotated[bool, typer.Option("--small", help="Check the recipe's small form.")] = False,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Say what a file of weights holds and, with --recipe, what that recipe's network takes of it.
+
+    Exit code 1 means that the file is damaged, or does not fit the network.
+
+    Example: vsda weights check upernet-swin-t-ade20k --recipe swin-images
+    """
+    from vsda.fetch.weights import find_weights
+    from vsda.models.weights import read_weights
+
+    found = read_weights(find_weights(place, out or weights_folder()))
+    if not as_json:
+        _print_found(found)
+    if recipe is None:
+        if as_json:
+            print_json(_found_values(found))
+        return
+    _check_recipe(found, recipe, set_ or [], small=small, as_json=as_json)
+
+
+def _check_recipe(
+    found: "FoundWeights", recipe: str, overrides: list[str], *, small: bool, as_json: bool
+) -> None:
+    from vsda.models.weights import check_weights
+    from vsda.recipes.small import load_train_recipe
+    from vsda.taxonomy import class_set
+    from vsda.training.build import build_network
+
+    settings = load_train_recipe(recipe, overrides, small=small)
+    network = build_network(settings, len(class_set(settings.classes)) + 1)
+    try:
+        report = check_weights(network, found, may_miss=settings.init.may_miss)
+    except WeightsError as error:
+        if not as_json:
+            raise
+        print_json(_found_values(found) | {"recipe": recipe, "fits": False, "error": str(error)})
+        raise typer.Exit(ExitCode.FAILED) from error
+    if as_json:
+        values = {
+            "recipe": recipe,
+            "fits": True,
+            "loaded": list(report.loaded),
+            "skipped": dict(report.skipped),
+            "missing": dict(report.missing),
+            "notes": list(report.notes),
+        }
+        print_json(_found_values(found) | values)
+        return
+    _print_report(recipe, report)
+
+
 def weights_folder() -> Path:
     """Return the folder of the weights that have a name: $VSDA_DATA/weights."""
     return Path(os.environ.get("VSDA_DATA", "data")) / "weights"
+
+
+def _found_values(found: "FoundWeights") -> dict[str, Any]:
+    return {
+        "file": str(found.place),
+        "layout": found.layout,
+        "networks": list(found.networks),
+        "num_classes": found.num_classes,
+        "num_values": found.num_values,
+        "settings": found.settings,
+        "notes": list(found.notes),
+    }
+
+
+def _print_found(found: "FoundWeights") -> None:
+    classes = "no classes" if found.num_classes is None else f"{found.num_classes} classes"
+    print(f"{found.place}: {found.layout}")
+    print(f"  {found.num_values:,} values, {classes}; for {', '.join(found.networks)}")
+    settings = " ".join(f"network.{name}={value}" for name, value in found.settings.items())
+    if settings:
+        print(f"  {settings}")
+
+
+def _print_report(recipe: str, report: "LoadReport") -> None:
+    print(f"{recipe}: fits, {len(report.loaded)} loaded")
+    for verb, names in (("skipped", report.skipped), ("missing", report.missing)):
+        for reason in dict.fromkeys(names.values()):
+            concerned = [name for name, why in names.items() if why == reason]
+            more = "..." if len(concerned) > _SHOWN else ""
+            shown = ", ".join(concerned[:_SHOWN])
+            print(f"  {len(concerned)} {verb} ({reason}): {shown}{more}")
+    for note in report.notes:
+        print(f"  note: {note}")
 
 
 def _row(source: "WeightsSource", folder: Path) -> dict[str, Any]:
