@@ -5,7 +5,14 @@ import torch
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
-from vsda.adversarial.kmeans import SEED_TOKENS, kmeans, seed_centroids
+from vsda.adversarial.kmeans import (
+    FIT_TOKENS,
+    SEED_TOKENS,
+    Clusters,
+    assign,
+    kmeans,
+    seed_centroids,
+)
 
 
 def inertia(tokens, clusters):
@@ -31,6 +38,34 @@ def test_equals_scikit_learn_from_the_same_start(generator, iterations):
     torch.testing.assert_close(
         ours.centroids, torch.from_numpy(theirs.cluster_centers_), atol=1e-4, rtol=1e-4
     )
+
+
+def test_all_tokens_are_assigned_as_by_scikit_learn(generator):
+    tokens = torch.randn(40_000, 6, generator=generator)  # three pieces, the last one short
+    model = KMeans(9, init=tokens[:9].numpy(), n_init=1, max_iter=3).fit(tokens[:500].numpy())
+    ours = assign(tokens, torch.from_numpy(model.cluster_centers_))
+    assert ours.tolist() == model.predict(tokens.numpy()).tolist()
+
+
+def test_assigned_centroids_are_nearest_in_double_precision_beside_an_offset(generator):
+    tokens = 3e3 + torch.randn(20_000, 6, generator=generator)
+    distances = torch.cdist(tokens.double(), tokens[:9].double())
+    chosen = distances.gather(1, assign(tokens, tokens[:9])[:, None])[:, 0]
+    assert (chosen - distances.amin(dim=1)).max().item() < 1e-2
+
+
+def test_no_tokens_are_assigned_to_nothing():
+    assert assign(torch.empty(0, 3), torch.ones(2, 3)).shape == (0,)
+
+
+def test_a_fit_to_a_sample_of_16384_tokens_costs_a_thousandth_of_the_inertia(generator):
+    tokens = torch.randn(131_072, 16, generator=generator)  # no blobs: the hardest case
+    start = seed_centroids(tokens, 11, generator)
+    chosen = torch.randint(len(tokens), (FIT_TOKENS,), generator=generator)
+    whole = kmeans(tokens, start, 5)
+    sampled = kmeans(tokens[chosen], start, 5).centroids
+    sampled = Clusters(centroids=sampled, labels=assign(tokens, sampled))
+    assert inertia(tokens, sampled) == pytest.approx(inertia(tokens, whole), rel=1e-3)
 
 
 def test_finds_planted_blobs_among_131072_tokens(planted, generator):

@@ -13,11 +13,10 @@ from vsda.errors import UsageError
 NUM_PAIRS = 4096
 
 
-def draw(labels, is_source, num_clusters, num_pairs=NUM_PAIRS, seed=0):
+def draw(labels, is_source, num_clusters, num_pairs=NUM_PAIRS, seed=0, balance="balanced"):
     generator = torch.Generator().manual_seed(seed)
-    return sample_pairs(
-        torch.as_tensor(labels), torch.as_tensor(is_source), num_clusters, num_pairs, generator
-    )
+    tokens = torch.as_tensor(labels), torch.as_tensor(is_source)
+    return sample_pairs(*tokens, num_clusters, num_pairs, generator, balance=balance)
 
 
 def mixed_batch(num_tokens=5000, num_clusters=7, source_share=0.5, seed=3):
@@ -82,6 +81,33 @@ def test_a_constant_guess_is_at_chance_in_a_cluster_of_ten_percent_images():
     assert best == pytest.approx(math.log(2), abs=1e-6)
 
 
+def test_natural_pairs_of_ten_percent_images_are_of_one_domain_in_82_percent():
+    labels, is_source = torch.zeros(5000).long(), torch.arange(5000) < 500
+    pairs = draw(labels, is_source, 1, num_pairs=20_000, balance="natural")
+    assert pairs.same_domain.float().mean().item() == pytest.approx(0.82, abs=0.02)
+    assert pairs.valid.all()
+
+
+def test_natural_pairs_are_drawn_uniformly_among_all_of_a_cluster():
+    labels, is_source = torch.zeros(9).long(), torch.arange(9) < 2
+    pairs = draw(labels, is_source, 1, num_pairs=72_000, balance="natural")
+    counts = torch.bincount(pairs.anchor * 9 + pairs.partner, minlength=81).view(9, 9)
+    assert not counts.diagonal().any()
+    assert chisquare(counts[~torch.eye(9).bool()].numpy()).pvalue > 1e-3
+
+
+def test_natural_pairs_come_equally_from_each_cluster_of_both_domains():
+    labels, is_source = [0] * 3 + [1] * 900 + [2] * 50, [True, False, False] + [True] * 50
+    is_source += [False] * 850 + [True] * 50
+    pairs = draw(labels, is_source, 4, balance="natural")
+    assert pairs.usable.tolist() == [True, True, False, False]
+    assert pairs.cluster[pairs.valid].bincount().tolist() == [2048, 2048]
+    cluster = torch.as_tensor(labels)
+    assert torch.equal(cluster[pairs.anchor], pairs.cluster)
+    assert torch.equal(cluster[pairs.partner], pairs.cluster)
+    assert not (pairs.anchor == pairs.partner).any()
+
+
 def test_swapped_pairs_are_distributed_alike():
     labels, is_source = mixed_batch(num_tokens=40, num_clusters=1, source_share=0.3)
     pairs = draw(labels, is_source, 1, num_pairs=40_000)
@@ -138,7 +164,10 @@ def test_pairs_are_legal_for_any_clusters(data):
         data.draw(st.lists(st.integers(0, num_clusters - 1), min_size=size, max_size=size))
     )
     is_source = torch.tensor(data.draw(st.lists(st.booleans(), min_size=size, max_size=size)))
-    pairs = draw(labels, is_source, num_clusters, num_pairs=32)
+    balance = data.draw(st.sampled_from(["balanced", "natural"]))
+    pairs = draw(labels, is_source, num_clusters, num_pairs=32, balance=balance)
+    agree = is_source[pairs.anchor] == is_source[pairs.partner]
+    assert torch.equal(pairs.same_domain[pairs.valid], agree[pairs.valid])
     assert int(torch.stack((pairs.anchor, pairs.partner)).max()) < size
     anchor, partner, cluster = (
         x[pairs.valid] for x in (pairs.anchor, pairs.partner, pairs.cluster)

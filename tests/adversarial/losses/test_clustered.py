@@ -9,6 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from vsda.adversarial.discriminators import PairDiscriminator
 from vsda.adversarial.losses import ClusteredLoss, Clustering, DomainLoss
+from vsda.adversarial.tokens import DomainTokens
 from vsda.errors import UsageError
 
 
@@ -84,6 +85,118 @@ def test_loss_of_a_constant_guess_worked_by_hand():
     terms = loss(*two_domains(), strength=1.0, generator=new_generator())
     assert terms.loss.item() == pytest.approx((math.log(4 / 3) + math.log(4)) / 2)
     assert (terms.accuracy_same.item(), terms.accuracy_cross.item()) == (1.0, 0.0)
+
+
+def test_both_orders_of_a_concatenated_pair_count_half():
+    loss = new_loss(pair_input="concatenated")
+    remembering = Remembering(6)
+    remembering.inner = loss.discriminator
+    loss.discriminator = remembering
+    terms = loss(*two_domains(), strength=1.0, generator=new_generator())
+    x, y = remembering.seen
+    ordered, swapped = (
+        remembering.inner.layers(torch.cat(pair, dim=1))[:, 0] for pair in ((x, y), (y, x))
+    )
+    same = (torch.arange(len(x)) % 4 // 2) == torch.arange(len(x)) % 2
+    bce = nn.functional.binary_cross_entropy_with_logits
+    expected = (bce(ordered, same.float()) + bce(swapped, same.float())) / 2
+    assert terms.loss.item() == pytest.approx(expected.item(), abs=1e-6)
+    right = (torch.stack((ordered, swapped)) > 0)[:, same].float().mean()
+    assert terms.accuracy_same.item() == pytest.approx(right.item())
+
+
+class Swapped(nn.Module):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, tokens, partners):
+        return self.inner(partners, tokens)
+
+
+@pytest.mark.parametrize("pair_input", ["symmetric", "concatenated"])
+def test_swapping_all_pairs_leaves_the_loss_as_it_was(pair_input):
+    plain, swapped = new_loss(pair_input=pair_input), new_loss(pair_input=pair_input)
+    swapped.discriminator = Swapped(swapped.discriminator)
+    losses = [
+        loss(*two_domains(), strength=1.0, generator=new_generator()).loss.item()
+        for loss in (plain, swapped)
+    ]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-6)
+
+
+def test_natural_pairs_let_a_constant_guess_profit_from_the_mix():
+    images, frames = torch.randn(100, 6), torch.randn(900, 6)
+    loss = loss_of(ConstantLogit(5.0), num_clusters=1, num_pairs=4096, balance="natural")
+    terms = loss(images, frames, strength=1.0, generator=new_generator())
+    # 0.82 of the pairs cost next to nothing, 0.18 of them 5
+    assert terms.loss.item() == pytest.approx(0.18 * 5, abs=0.1)
+
+
+def test_whole_frames_are_tokens_too():
+    frames = torch.randn(2, 8, 4 * 4 * 6, requires_grad=True)
+    loss = new_loss(in_features=96, num_clusters=1)
+    terms = loss(*frames, strength=1.0, generator=new_generator())
+    terms.loss.backward()
+    assert terms.num_valid_clusters.item() == 1
+    assert frames.grad.any()
+
+
+def test_a_batch_above_the_fits_size_is_clustered_by_centroids_of_a_sample():
+    loss, (source, target) = new_loss(fit_tokens=50), two_domains()
+    tokens = DomainTokens(source.detach().flatten(0, -2), target.detach().flatten(0, -2))
+    clusters = loss.cluster(tokens, new_generator())
+    nearest = torch.cdist(tokens.joined(), clusters.centroids).argmin(dim=1)
+    assert torch.equal(clusters.labels, nearest)
+    blobs = tokens.joined()[:, :3].argmax(dim=1)
+    assert torch.stack((clusters.labels, blobs)).unique(dim=1).shape == (2, 3)  # one to one
+    everything = new_loss(fit_tokens=400).cluster(tokens, new_generator())
+    assert not torch.equal(clusters.centroids, everything.centroids)
+
+
+def test_to_cluster_changes_nothing():
+    loss = new_loss()
+    loss.cluster(DomainTokens(torch.randn(9, 6), torch.randn(9, 6)), new_generator())
+    assert not loss.holds_centroids
+    assert not loss.centroids.any()
+
+
+def test_a_fit_to_a_sample_resumes_bit_for_bit():
+    first = new_loss(fit_tokens=50)
+    first(*two_domains(), strength=1.0, generator=new_generator())
+    second = new_loss(fit_tokens=50)
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    terms = [
+        loss(*two_domains(seed=2), strength=1.0, generator=new_generator(4))
+        for loss in (first, second)
+    ]
+    assert torch.equal(terms[0].loss, terms[1].loss)
+    assert torch.equal(first.centroids, second.centroids)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_131072_tokens_under_autocast_train_with_finite_gradients(dtype, reduction):
+    batch = torch.randn(2, 16, 64, 64, 6).requires_grad_()
+    loss = new_loss(reduction=reduction)
+    with torch.autocast("cpu", dtype=dtype):
+        terms = loss(*batch, strength=1.0, generator=new_generator())
+    terms.loss.backward()
+    assert terms.loss.dtype == torch.float32
+    assert batch.grad.isfinite().all()
+    assert batch.grad.any()
+    assert all(each.grad.isfinite().all() for each in loss.parameters())
+    assert loss.discriminator.layers[0].weight.grad.any()
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.3, 5.0])
+def test_the_discriminators_gradient_does_not_depend_on_the_strength(strength):
+    gradients = []
+    for each in (1.0, strength):
+        loss = new_loss()
+        loss(*two_domains(), strength=each, generator=new_generator()).loss.backward()
+        gradients.append([parameter.grad for parameter in loss.parameters()])
+    assert all(torch.equal(*pair) for pair in zip(*gradients, strict=True))
 
 
 def test_sum_is_the_mean_times_the_number_of_valid_pairs():
@@ -261,9 +374,17 @@ def test_sum_over_131072_pairs_at_chance_is_finite_in_16_bits(dtype):
     assert terms.loss.item() == pytest.approx(131_072 * math.log(2), rel=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["domain", "clustered"])
-def test_no_operation_waits_for_the_device(kind):
-    loss = new_loss() if kind == "clustered" else DomainLoss(nn.Linear(6, 1))
+WAYS = {
+    "domain": lambda: DomainLoss(nn.Linear(6, 1)),
+    "clustered": new_loss,
+    "sampled": lambda: new_loss(fit_tokens=50),
+    "natural": lambda: new_loss(balance="natural", pair_input="concatenated"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_operation_waits_for_the_device(way):
+    loss = WAYS[way]()
     batch, generator = two_domains(), new_generator()
     with WaitingOperations() as waiting:
         for _ in range(2):  # cold and warm
@@ -308,6 +429,11 @@ def test_number_of_pairs_is_checked_when_built():
     message = "adversarial.pairs: got 8, expected a multiple of 4 and at least 12"
     with pytest.raises(UsageError, match=message):
         new_loss(num_pairs=8)
+
+
+def test_unknown_balance_is_refused():
+    with pytest.raises(ValueError, match="balance: got 'blind', expected one of"):
+        new_loss(balance="blind")
 
 
 def test_unknown_reduction_is_refused():

@@ -4,7 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from vsda.adversarial.discriminators import TokenDiscriminator
+from vsda.adversarial.discriminators import (
+    ClipPatchDiscriminator,
+    ConvDiscriminator,
+    FrameDiscriminator,
+    PatchDiscriminator,
+    TokenDiscriminator,
+)
 from vsda.adversarial.losses import DomainLoss
 
 
@@ -109,6 +115,24 @@ def test_streams_may_differ_in_batch_and_size():
     assert terms.loss.isfinite()
 
 
+@pytest.mark.parametrize(
+    "discriminator",
+    [
+        FrameDiscriminator(3, (12, 12)),
+        ConvDiscriminator(3, (12, 12)),
+        PatchDiscriminator(3, (4, 4, 4)),
+        ClipPatchDiscriminator(3, (4, 4, 4)),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_maps_of_images_and_clips_are_told_apart_by_any_discriminator(discriminator):
+    features = [torch.randn(2, frames, 12, 12, 3, requires_grad=True) for frames in (1, 4)]
+    terms = DomainLoss(discriminator)(*features, strength=1.0)
+    terms.loss.backward()
+    assert terms.loss.item() == pytest.approx(math.log(2), abs=0.3)
+    assert all(each.grad.any() for each in features)
+
+
 @pytest.mark.parametrize("empty_domain", [0, 1])
 def test_a_batch_of_one_domain_gives_zero_with_a_graph(empty_domain):
     batch = [torch.randn(2, 3, 3, 4, requires_grad=True) for _ in range(2)]
@@ -130,6 +154,24 @@ def test_sum_over_131072_tokens_at_chance_is_finite_in_16_bits(dtype):
         terms = DomainLoss(FirstChannel(), reduction="sum")(tokens, tokens, strength=1.0)
     assert terms.loss.dtype == torch.float32
     assert terms.loss.item() == pytest.approx(131_072 * math.log(2), rel=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_131072_tokens_under_autocast_train_with_finite_gradients(dtype, reduction):
+    torch.manual_seed(0)
+    tokens = torch.randn(2, 16, 64, 64, 8).requires_grad_()
+    loss = DomainLoss(TokenDiscriminator(8, (16,)), reduction=reduction)
+    with torch.autocast("cpu", dtype=dtype):
+        terms = loss(*tokens, strength=1.0)
+    terms.loss.backward()
+    assert terms.loss.dtype == torch.float32
+    scale = 131_072 if reduction == "sum" else 1
+    assert terms.loss.item() == pytest.approx(scale * math.log(2), rel=0.1)
+    assert tokens.grad.isfinite().all()
+    assert tokens.grad.any()
+    assert all(each.grad.isfinite().all() for each in loss.parameters())
+    assert loss.discriminator.layers[0].weight.grad.any()
 
 
 def test_double_precision_is_kept():
