@@ -57,7 +57,15 @@ def test_every_way_finds_the_three_blobs(rows, tokens):
         assert row.square_distance == pytest.approx(within, rel=1e-4)
 
 
-def test_first_step_stays_a_first_step_and_the_loss_as_it_was(loss, tokens, generator):
+def test_every_round_of_the_first_step_seeds_anew(loss, tokens, generator):
+    # Without an iteration the centroids are the seeds.
+    clustering = Clustering(num_clusters=K, num_pairs=16, iterations=0)
+    seeding = ClusteredLoss(loss.discriminator, clustering, in_features=5)
+    first_step = kmeans_ways._ours(seeding, tokens, generator)[FIRST_STEP]
+    assert not torch.equal(first_step(), first_step())
+
+
+def test_rounds_leave_the_centroids_of_the_loss_as_they_were(loss, tokens, generator):
     before = loss.centroids.clone()
     compare(loss, tokens, generator, 2, "test")
     assert torch.equal(loss.centroids, before)

@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 from lightning.fabric import Fabric
 
-from vsda.bench.cluster_arms import LOSSES, Arm, Seen, num_classes_of, with_loss
+from vsda.bench.cluster_arms import LOSSES, Arm, Seen, num_classes_of
 from vsda.bench.cluster_results import ClusterBench, Machine, PartRow, Setting, SettingResult
 from vsda.bench.cluster_term import DOMAIN, REST, WHOLE, clustered_parts, domain_tokens, rest, term
 from vsda.bench.kmeans_ways import compare
@@ -60,7 +60,7 @@ def measure(recipes: Sequence[str] = RECIPES, sizes: Sizes | None = None) -> Clu
     fabric = Fabric(accelerator="cuda" if torch.cuda.is_available() else "cpu", devices=1)
     sizes = sizes or Sizes()
     # All recipes are read before the first is measured: a wrong name shall not wait for minutes.
-    loaded = {name: _sized(_clustered(name), sizes) for name in recipes}
+    loaded = {name: _sized(_load(name), sizes) for name in recipes}
     results = tuple(
         _measure(name, recipe, _num_rounds(recipe, sizes), fabric)
         for name, recipe in loaded.items()
@@ -68,10 +68,8 @@ def measure(recipes: Sequence[str] = RECIPES, sizes: Sizes | None = None) -> Clu
     return ClusterBench(machine=_machine(fabric), settings=results)
 
 
-def _clustered(name: str) -> TrainRecipe:
-    return with_loss(
-        load_recipe(TrainRecipe, find_recipe("train", name), kind="train"), "clustered"
-    )
+def _load(name: str) -> TrainRecipe:
+    return load_recipe(TrainRecipe, find_recipe("train", name), kind="train")
 
 
 def _sized(recipe: TrainRecipe, sizes: Sizes) -> TrainRecipe:
