@@ -316,3 +316,13 @@ def test_real_weights_of_timm_load_by_prefix_and_give_timms_features():
             assert torch.equal(levels[f"stage{index}"].raw, maps.permute(0, 2, 3, 1))
     assert torch.equal(ours[0], timms.blocks[4][0](maps))
     assert ours[0].abs().max() > 1
+
+
+@torch.no_grad()
+def test_an_option_to_keep_to_one_size_is_respected():
+    network = make(
+        backbone="swin_tiny_patch4_window7_224",
+        options={"embed_dim": 12, "dynamic_img_size": False, "strict_img_size": True},
+    )
+    with pytest.raises(UsageError, match="takes pictures of 224x224 px only, got 64x64"):
+        network.encode(pictures(64, 64))
