@@ -46,6 +46,31 @@ def test_class_weights_from_videos_are_told_without_provenance(tmp_path):
     assert target_label_uses(run) == (WEIGHTS_LEAK,)
 
 
+def test_class_weights_from_labelled_videos_are_no_leak(tmp_path):
+    recipe = {
+        "class_weights": {"source": "videos"},
+        "videos": [],
+        "labelled_videos": ["davis-train"],
+    }
+
+    assert target_label_uses(_run(tmp_path, recipe, provenance=None)) == ()
+
+
+def test_judged_on_the_labelled_videos_it_was_trained_with_is_told(tmp_path):
+    folder = make_run(tmp_path / "run", {"labelled_videos": ["davis-val"]}, provenance=None)
+
+    assert target_label_uses(read_runs([judge(folder, evaluation(videos={"bear": 0.5}))])[0]) == (
+        "Judged on davis-val, whose labels it was trained with.",
+    )
+
+
+def test_images_whose_labels_are_unused_taught_nothing(tmp_path):
+    recipe = {"images": ["davis-val"], "image_labels": False, "labelled_videos": ["other"]}
+    folder = make_run(tmp_path / "run", recipe, provenance=None)
+
+    assert target_label_uses(read_runs([judge(folder, evaluation(videos={"bear": 0.5}))])[0]) == ()
+
+
 def test_any_flag_in_the_provenance_is_told(tmp_path):
     leak = PROVENANCE | {"model_choice": {"uses_target_labels": True}}
 

@@ -17,7 +17,7 @@ LONGEST = 240
 """Letters of a value that are shown."""
 
 _ORIGIN = re.compile(
-    r"(images|videos)\.\d+\.(name|index_sha256)|initial_weights\.sha256|versions\..*|git_revision"
+    r"(images|(labelled_)?videos)\.\d+\.(name|index_sha256)|initial_weights\.sha256|versions\..*|git_revision"
 )
 
 _WEIGHTS_LEAK = "The class weights were counted on the labels of the videos."
@@ -74,13 +74,14 @@ def target_label_uses(run: Run) -> tuple[str, ...]:
 
 
 def _uses_in_training(run: Run) -> Iterator[str]:
-    if _at(run.recipe, "class_weights", "source") == "videos":
+    counted = _at(run.recipe, "class_weights", "source") == "videos"
+    if counted and not run.recipe.get("labelled_videos"):
         yield _WEIGHTS_LEAK
     for key, text in flatten(run.provenance or {}):
         if key.rpartition(".")[2] == TARGET_FLAG and text == "true":
             part = key.rpartition(".")[0]
             yield _WEIGHTS_LEAK if part == "class_weights" else f"Used by {part or 'the run'}."
-    for name in sorted(_set_names(run, "images") & _set_names(run, "videos")):
+    for name in sorted(_trained_with(run) & _set_names(run, "videos")):
         yield f"Trained with the labels of {name}, which is also its set of videos."
 
 
@@ -88,7 +89,7 @@ def _uses_in_judging(run: Run) -> Iterator[str]:
     for name, evaluation in sorted(run.evaluations.items()):
         if evaluation.uses_target_labels:
             yield f"The step that was judged on {name} was chosen with them."
-        if evaluation.videos and name in _set_names(run, "images"):
+        if evaluation.videos and name in _trained_with(run):
             yield f"Judged on {name}, whose labels it was trained with."
 
 
@@ -143,6 +144,12 @@ def _at(value: Any, *keys: str) -> Any:
     for key in keys:
         value = value.get(key) if isinstance(value, Mapping) else None
     return value
+
+
+def _trained_with(run: Run) -> set[str]:
+    """Return the sets whose labels the cross-entropy saw."""
+    images = _set_names(run, "images") if run.recipe.get("image_labels", True) else set[str]()
+    return images | _set_names(run, "labelled_videos")
 
 
 def _set_names(run: Run, domain: str) -> set[str]:
