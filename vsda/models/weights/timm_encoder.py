@@ -44,8 +44,7 @@ ANY = Layout(
 
 
 def names_behind(network: TimmUperNet) -> dict[str, str]:
-    """Return the names that timm's classifier has and `network` has not -> why."""
+    """Return the names of timm's whole classifier -> why those that `network` lacks go unread."""
     with torch.device("meta"):  # names cost no memory
         whole = timm.create_model(network.backbone, pretrained=False).state_dict().keys()
-    read = network.encoder.state_dict().keys()
-    return dict.fromkeys(whole - read, "behind the last stage that the network reads")
+    return dict.fromkeys(whole, "behind the last stage that the network reads")
