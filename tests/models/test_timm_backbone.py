@@ -7,6 +7,8 @@ import torch
 from torch import nn
 
 from vsda.errors import UsageError
+from vsda.models.network import Tap
+from vsda.models.timm_backbone import choose_stages
 from vsda.models.timm_upernet import TimmUperNet
 
 
@@ -33,6 +35,11 @@ def test_of_levels_with_one_stride_the_deepest_is_taken():
         network = TimmUperNet(num_classes=5, backbone="volo_d1_224")
     assert network.stages == (0, 3)  # timm lists the strides 8, 16, 16, 16
     assert [tap.stride_px for tap in network.taps.values()] == [8, 16]
+
+
+def test_a_level_finer_than_stride_4_is_not_chosen_unasked():
+    levels = [Tap(channels=8, stride_px=stride_px) for stride_px in (2, 4, 8)]
+    assert choose_stages("three levels", levels, ()) == (1, 2)
 
 
 @pytest.mark.parametrize("stages", [(1,), (2, 1), (1, 1), (-1, 2), (3, 5)])
