@@ -53,9 +53,7 @@ def test_description_says_that_the_recipe_is_small():
 def test_unknown_network_is_told(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text('[network]\nname = "unet"\n')
-    with pytest.raises(
-        RecipeError, match=r"network\.name 'unet' has no small form; known"
-    ):
+    with pytest.raises(RecipeError, match=r"network\.name 'unet' has no small form; known"):
         load_train_recipe(str(path), small=True)
 
 
