@@ -90,7 +90,7 @@ def test_inverse_sqrt_by_hand():
 
 
 def test_median_frequency_by_hand():
-    """12, 4.5 and 3 pixels per frame that holds the class: 1/12, 2/9 and 1/3 have the mean 23/108."""
+    """12, 4.5 and 3 pixels per frame with the class: 1/12, 2/9 and 1/3 have the mean 23/108."""
     assert median_frequency(THREE) == pytest.approx([9 / 23, 24 / 23, 36 / 23])
 
 
