@@ -2,7 +2,7 @@
 
     python -m tests.mutations [NAME...]
 
-Prints a table of fault -> first test that went red; exit code 1 if a fault stays green.
+Prints each fault with the first test that went red; exit code 1 if one stays green.
 """
 
 import shutil
@@ -19,16 +19,19 @@ COPIED = ("vsda", "tests", "manifests", "pipelines", "pyproject.toml", "README.m
 def main(names):
     """Try the faults called `names`, or all; return the exit code."""
     faults = [fault for fault in read_faults() if not names or fault.name in names]
+    width = max(len(fault.name) for fault in faults)
+    all_red = True
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "vsda-with-a-fault"
         copy.mkdir()
         for name in COPIED:
             _copy(ROOT / name, copy / name)
-        found = {fault.name: noticed_by(fault, copy) for fault in faults}
-    width = max(map(len, found))
-    for name, test in found.items():
-        sys.stdout.write(f"{name:<{width}}  {test or 'STAYED GREEN'}\n")
-    return 0 if all(found.values()) else 1
+        for fault in faults:
+            test = noticed_by(fault, copy)
+            sys.stdout.write(f"{fault.name:<{width}}  {test or 'STAYED GREEN'}\n")
+            sys.stdout.flush()
+            all_red = all_red and test is not None
+    return 0 if all_red else 1
 
 
 def noticed_by(fault: Fault, copy: Path) -> str | None:
