@@ -144,7 +144,7 @@ def test_a_batch_of_one_is_refused_while_training(network):
         network.train()(torch.randn(1, 3, 64, 64))
     assert str(caught.value) == (
         "DeepLabv3 got a batch of 1 image in training mode, expected at least 2: its batch"
-        " normalisation has one value per channel after the image pooling; raise the batch size, or"
+        " normalisation has one value per channel there; raise the batch size, or"
         " call eval() to predict"
     )
 

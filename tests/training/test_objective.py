@@ -19,6 +19,9 @@ from tests.training.small import (
     small_objective,
     small_recipe,
 )
+from vsda.adversarial.discriminators import TokenDiscriminator
+from vsda.adversarial.losses import DomainLoss
+from vsda.evaluation.metrics import class_iou, confusion_matrix, mean_iou
 from vsda.stream.domains import Part
 from vsda.stream.transforms import normalise
 from vsda.training.build import build_network, build_objective
@@ -147,7 +150,7 @@ def test_frames_leave_batch_norm_statistics_alone():
         fresh = copy.deepcopy(model)
         torch.manual_seed(0)
         fresh(replace(batch, videos=videos), strength=1.0, generator=generator())
-        statistics.append({k: v for k, v in fresh.state_dict().items() if "running" in k})
+        statistics.append(dict(fresh.network.named_buffers()))
     assert statistics[0]
     for found in statistics[1:]:
         assert all(torch.equal(statistics[0][key], found[key]) for key in found)
@@ -368,3 +371,97 @@ def test_segmentation_loss_without_a_labelled_pixel_is_zero_with_a_graph():
     loss.backward()
     assert loss.item() == 0
     assert np.array_equal(logits.grad, np.zeros((1, 2, 2, 2)))
+
+
+def test_cross_entropy_of_half_precision_is_summed_in_32_bits():
+    logits = torch.zeros(8, 2, 256, 256, dtype=torch.float16)
+    loss = segmentation_loss(logits, torch.zeros(8, 256, 256, dtype=torch.int64), torch.ones(2))
+    assert loss.dtype == torch.float32
+    assert loss.item() == pytest.approx(math.log(2), abs=1e-4)
+
+
+def test_segmentation_loss_equals_numpys():
+    generator = np.random.default_rng(3)
+    logits = generator.normal(size=(2, 5, 6, 7)).astype(np.float32)
+    masks = generator.integers(0, 5, (2, 6, 7))
+    masks[generator.random((2, 6, 7)) < 0.3] = 255
+    weights = generator.uniform(0.2, 3, 5).astype(np.float32)
+    shifted = logits - logits.max(1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+    frame, row, column = np.nonzero(masks != 255)
+    truth = masks[frame, row, column]
+    picked = log_p[frame, truth, row, column]
+    expected = -(weights[truth] * picked).sum() / weights[truth].sum()
+    found = segmentation_loss(*map(torch.from_numpy, (logits, masks, weights)))
+    assert found.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_padding_would_give_the_domain_away_and_left_out_it_does_not():
+    """With 3 of 4 frames of an image constant, a token's discriminator can reach 7/8."""
+    recipe = small_recipe(network=NETWORKS["video_swin_upernet"], size_px=64)
+    network = build_network(recipe, 3).eval()
+    given_away, left_out = (accuracy_on_noise(network, padded) for padded in (True, False))
+    assert given_away > 0.85
+    assert left_out < 0.6
+
+
+def accuracy_on_noise(network, padded):
+    """Return how well a discriminator tells stills from clips of the same noise."""
+    numbers = torch.Generator().manual_seed(0)
+    torch.manual_seed(0)
+    loss = DomainLoss(TokenDiscriminator(16))
+    optimizer = torch.optim.Adam(loss.parameters(), 1e-2)
+    for _ in range(60):
+        still, clip = (torch.randn(2, frames, 3, 64, 64, generator=numbers) for frames in (1, 4))
+        if padded:
+            still = torch.cat([still, torch.zeros(2, 3, 3, 64, 64)], dim=1)
+        with torch.no_grad():
+            source, target = (
+                network.encode(x, until="patch")["patch"].normed for x in (still, clip)
+            )
+        optimizer.zero_grad()
+        terms = loss(source, target, strength=0.0)
+        terms.loss.backward()
+        optimizer.step()
+    return (terms.accuracy_source + terms.accuracy_target).item() / 2
+
+
+def test_padding_is_in_no_cluster():
+    network = NETWORKS["video_swin_upernet"]
+    adversarial = CLUSTERED | {"placement": "stage1"}
+    model = small_objective(network=network, size_px=64, adversarial=adversarial)
+    seen = []
+    model.adversarial.register_forward_pre_hook(
+        lambda _, features: seen.append([each[..., 0].numel() for each in features])
+    )
+    model(random_batch(size_px=64, clip_frames=4), strength=1.0, generator=generator())
+    assert seen == [[4 * 1 * 16 * 16, 3 * 4 * 16 * 16]]
+
+
+@pytest.mark.parametrize("loss", [DOMAIN, CLUSTERED], ids=["domain", "clustered"])
+def test_two_images_are_learnt_by_heart_beside_an_adversary(loss):
+    fast = {"name": "adamw", "learning_rate": 3e-3, "schedule": "constant"}
+    recipe = small_recipe(adversarial=loss, optimizer=fast, steps=300)
+    model = build_objective(build_network(recipe, 3), recipe, WEIGHTS)
+    optimizations = build_optimizations(model, recipe)
+    masks = torch.zeros(2, 32, 32, dtype=torch.uint8)
+    masks[:, :, 16:] = 1
+    masks[:1, 16:] = 2
+    batch = random_batch()
+    batch = replace(
+        batch,
+        images=Part(batch.images.pictures[:2], masks),
+        videos=Part(batch.videos.pictures[:2]),
+    )
+    for step in range(300):
+        torch.manual_seed(step)
+        numbers = torch.Generator().manual_seed(step)
+        losses = training_step(FABRIC, model, optimizations, batch, StepControl(step, 1.0, numbers))
+    assert losses["loss_segmentation"] < 0.05
+    with torch.inference_mode():
+        predicted = model.network.eval()(normalise(batch.images.pictures)).argmax(1)
+    confusion = sum(
+        confusion_matrix(truth.numpy(), found.numpy().astype(np.uint8), 3)
+        for truth, found in zip(masks, predicted, strict=True)
+    )
+    assert mean_iou(class_iou(confusion)) > 0.95

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +45,16 @@ class DomainTokens:
     def take(self, numbers: Tensor) -> Tensor:
         """Return the tokens of these numbers, (M,) int64 in [0, S + T), as (M, C).
 
-        Its gradient is added up without atomic additions, so that it repeats exactly.
+        Its gradient repeats exactly: an embedding adds up in order, where indexing lets the threads
+        of a CPU add in any.
         """
         num_source, num_target = len(self.source), len(self.target)
         if not num_target:
-            return self.source[numbers]
+            return functional.embedding(numbers, self.source)
         if not num_source:
-            return self.target[numbers]
+            return functional.embedding(numbers, self.target)
         # Every number is looked up in both, by a remainder where it is of the other domain: the
         # same token for all of those would have them queue up for the sum of its gradient.
-        of_source = self.source[numbers % num_source]
-        of_target = self.target[(numbers - num_source) % num_target]
+        of_source = functional.embedding(numbers % num_source, self.source)
+        of_target = functional.embedding((numbers - num_source) % num_target, self.target)
         return torch.where((numbers < num_source)[:, None], of_source, of_target)

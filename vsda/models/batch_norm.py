@@ -1,4 +1,4 @@
-"""How batch normalisation treats frames that must leave no trace in a network."""
+"""What batch normalisation needs, and how it treats frames that must leave no trace."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,27 @@ from typing import Literal
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from vsda.errors import UsageError
+
 Statistics = Literal["running", "batch", "tracked"]
+
+
+def check_batch(module: nn.Module, num_images: int, where: str) -> None:
+    """Raise UsageError if `module` is to normalise over a batch that has one value per channel.
+
+    Args:
+        module: With batch norms after a pooling to maps of one pixel.
+        num_images: Of the batch.
+        where: What the message calls the module.
+    """
+    # SyncBatchNorm is another class: it sees the images of all processes.
+    norms = (layer for layer in module.modules() if isinstance(layer, nn.BatchNorm2d))
+    if num_images == 1 and any(norm.training for norm in norms):
+        raise UsageError(
+            f"{where} got a batch of 1 image in training mode, expected at least 2: its batch"
+            " normalisation has one value per channel there; raise the batch size, or call"
+            " eval() to predict"
+        )
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from torchvision.models.resnet import Bottleneck, ResNet
 from torchvision.models.segmentation.deeplabv3 import ASPP
 
 from vsda.errors import UsageError
+from vsda.models.batch_norm import check_batch
 from vsda.models.fcn_head import FcnHead
 from vsda.models.network import Level, Levels, SegmentationNetwork, Tap, check_tap, frame_maps
 from vsda.models.upernet import resize
@@ -97,7 +98,7 @@ class DeepLabv3(SegmentationNetwork):
             UsageError: A batch of one while batch normalisation is training.
         """
         maps = frame_maps(levels["stage4"].normed)
-        self._check_batch(len(maps))
+        check_batch(self.decoder, len(maps), "DeepLabv3")
         return resize(self.decoder(maps), size)
 
     def decode_auxiliary(self, levels: Mapping[str, Level], size: tuple[int, int]) -> Tensor | None:
@@ -105,16 +106,6 @@ class DeepLabv3(SegmentationNetwork):
         if self.auxiliary is None:
             return None
         return resize(self.auxiliary(frame_maps(levels["stage3"].normed)), size)
-
-    def _check_batch(self, num_images: int) -> None:
-        # SyncBatchNorm is another class: it sees the images of all processes.
-        norms = (layer for layer in self.decoder.modules() if isinstance(layer, nn.BatchNorm2d))
-        if num_images == 1 and any(norm.training for norm in norms):
-            raise UsageError(
-                "DeepLabv3 got a batch of 1 image in training mode, expected at least 2: its batch"
-                " normalisation has one value per channel after the image pooling; raise the batch"
-                " size, or call eval() to predict"
-            )
 
 
 def _encoder(depths: Sequence[int], width_per_group: int) -> nn.Sequential:

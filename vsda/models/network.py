@@ -90,6 +90,15 @@ class SegmentationNetwork(nn.Module, ABC):
         del levels, size
         return None
 
+    def no_weight_decay(self) -> set[str]:
+        """Return the names of the parameters, besides vectors, that weight decay leaves alone.
+
+        Those are the tables of position biases, as the Swin Transformer's authors have it. timm's
+        optimisers ask a module for this.
+        """
+        names = (name for name, _ in self.named_parameters())
+        return {name for name in names if name.endswith("relative_position_bias_table")}
+
     def forward(self, pictures: Tensor) -> Tensor:
         """Return logits (N, K, H, W) of pictures, or (N, t, K, H, W) of clips."""
         height_px, width_px = pictures.shape[-2:]

@@ -10,16 +10,14 @@ ICCV 2021.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import SwinTransformer
 
 from vsda.errors import UsageError
-from vsda.models.fcn_head import FcnHead
-from vsda.models.network import Level, Levels, SegmentationNetwork, Tap, check_tap, frame_maps
-from vsda.models.upernet import UperNet, resize
+from vsda.models.network import Level, Levels, Tap, check_tap
+from vsda.models.with_upernet import WithUperNet, stage_widths
 
 NORM_EPS = 1e-5
 """Of the norms after the stages; the authors' value."""
@@ -71,7 +69,7 @@ class SwinEncoder(nn.Module):
         return Level(raw, embedding.get_submodule("2")(raw))
 
 
-class SwinSegmenter(SegmentationNetwork):
+class SwinSegmenter(WithUperNet):
     """A Swin encoder, of pictures or of clips, with a UperNet decoder for each frame.
 
     Args:
@@ -81,34 +79,19 @@ class SwinSegmenter(SegmentationNetwork):
         auxiliary: Whether there is a second head, on the last but one stage, to train with.
     """
 
-    classifiers: ClassVar[tuple[str, ...]] = ("decoder.conv_seg", "auxiliary.conv_seg")
-
     def __init__(
         self, encoder: SwinEncoder, *, num_classes: int, decoder_channels: int, auxiliary: bool
     ) -> None:
         super().__init__()
-        self.num_classes = num_classes
         self.encoder = encoder
         self.taps = encoder.taps
-        *_, before_last, _ = widths = stage_widths(self.taps)
-        self.decoder = UperNet(widths, num_classes, channels=decoder_channels)
-        self.auxiliary = FcnHead(before_last, num_classes) if auxiliary else None
+        self.add_heads(num_classes, channels=decoder_channels, auxiliary=auxiliary)
 
     def encode(self, pictures: Tensor, until: str | None = None) -> Levels:
         """Return the levels of `pictures` (N, 3, H, W), each (N, h, w, C), up to `until`."""
         check_tap(self.taps, until)
         levels: Levels = self.encoder(pictures, until)
         return levels
-
-    def decode(self, levels: Mapping[str, Level], size: tuple[int, int]) -> Tensor:
-        """Return logits (frames, K, H, W), bilinearly upsampled to `size`, (H, W) in pixels."""
-        return resize(self.decoder(stage_maps(levels)), size)
-
-    def decode_auxiliary(self, levels: Mapping[str, Level], size: tuple[int, int]) -> Tensor | None:
-        """Return the auxiliary head's logits as `decode` does, None without such a head."""
-        if self.auxiliary is None:
-            return None
-        return resize(self.auxiliary(stage_maps(levels)[-2]), size)
 
 
 class SwinUperNet(SwinSegmenter):
@@ -172,16 +155,6 @@ def swin_taps(embed_dim: int, num_stages: int, patch_size: int) -> dict[str, Tap
         for stage in range(num_stages)
     }
     return {"patch": Tap(channels=embed_dim, stride_px=patch_size)} | stages
-
-
-def stage_widths(taps: Mapping[str, Tap]) -> tuple[int, ...]:
-    """Return the channels of the stages, finest first."""
-    return tuple(tap.channels for name, tap in taps.items() if name != "patch")
-
-
-def stage_maps(levels: Mapping[str, Level]) -> list[Tensor]:
-    """Return the normalised maps (frames, C_i, h_i, w_i) of the stages, finest first."""
-    return [frame_maps(level.normed) for name, level in levels.items() if name != "patch"]
 
 
 def check_stages(embed_dim: int, depths: Sequence[int], num_heads: Sequence[int]) -> None:

@@ -8,9 +8,9 @@ the reference paper's network is `swin_upernet`.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any
 
 from timm.layers.format import Format
 from timm.layers.patch_embed import PatchEmbed
@@ -18,8 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vsda.errors import UsageError
-from vsda.models.fcn_head import FcnHead
-from vsda.models.network import Level, Levels, SegmentationNetwork, Tap, check_tap, frame_maps
+from vsda.models.network import Level, Levels, Tap, check_tap
 from vsda.models.timm_backbone import (
     Options,
     choose_stages,
@@ -27,10 +26,10 @@ from vsda.models.timm_backbone import (
     feature_taps,
     own_size,
 )
-from vsda.models.upernet import UperNet, resize
+from vsda.models.with_upernet import WithUperNet
 
 
-class TimmUperNet(SegmentationNetwork):
+class TimmUperNet(WithUperNet):
     """An encoder of timm with a UperNet decoder.
 
     Pictures of any height and width will do, unless the backbone is bound to one size, which then
@@ -55,8 +54,6 @@ class TimmUperNet(SegmentationNetwork):
         UsageError: timm has no such backbone, or the backbone not these stages or options.
     """
 
-    classifiers: ClassVar[tuple[str, ...]] = ("decoder.conv_seg", "auxiliary.conv_seg")
-
     def __init__(  # noqa: PLR0913  (these names are the keys of a recipe's model table)
         self,
         *,
@@ -69,7 +66,6 @@ class TimmUperNet(SegmentationNetwork):
         options: Options | None = None,
     ) -> None:
         super().__init__()
-        self.num_classes = num_classes
         self.backbone = backbone
         self.encoder: Any = create_backbone(backbone, options or {}, drop_path_rate=drop_path_rate)
         self.size_px = own_size(self.encoder, options or {})
@@ -80,9 +76,7 @@ class TimmUperNet(SegmentationNetwork):
         self.taps = _patch_tap(self.encoder) | {
             f"stage{number}": known[index] for number, index in enumerate(self.stages, start=1)
         }
-        widths = [known[index].channels for index in self.stages]
-        self.decoder = UperNet(widths, num_classes, channels=decoder_channels)
-        self.auxiliary = FcnHead(widths[-2], num_classes) if auxiliary else None
+        self.add_heads(num_classes, channels=decoder_channels, auxiliary=auxiliary)
 
     def encode(self, pictures: Tensor, until: str | None = None) -> Levels:
         """Return the levels of `pictures` (N, 3, H, W), each (N, h, w, C), up to `until`.
@@ -101,15 +95,10 @@ class TimmUperNet(SegmentationNetwork):
         sizes = {name: self.taps[name].map_size((height_px, width_px)) for name in levels}
         return {name: _crop(level, *sizes[name]) for name, level in levels.items()}
 
-    def decode(self, levels: Mapping[str, Level], size: tuple[int, int]) -> Tensor:
-        """Return logits (N, K, H, W), bilinearly upsampled to `size`, (H, W) in pixels."""
-        return resize(self.decoder(_maps(levels)), size)
-
-    def decode_auxiliary(self, levels: Mapping[str, Level], size: tuple[int, int]) -> Tensor | None:
-        """Return the auxiliary head's logits as `decode` does, None without such a head."""
-        if self.auxiliary is None:
-            return None
-        return resize(self.auxiliary(_maps(levels)[-2]), size)
+    def no_weight_decay(self) -> set[str]:
+        """Return the names of the parameters that timm keeps from decaying in this encoder."""
+        kept: set[str] = getattr(self.encoder, "no_weight_decay", set)()
+        return super().no_weight_decay() | {f"encoder.{name}" for name in kept}
 
     def _fill_up(self, pictures: Tensor) -> Tensor:
         """Return `pictures` with zeros below and to the right, up to whole cells of all levels.
@@ -195,11 +184,6 @@ def _recorded_patch(encoder: Any, filled: Tensor) -> Iterator[Levels]:
         yield levels
     finally:
         handle.remove()
-
-
-def _maps(levels: Mapping[str, Level]) -> list[Tensor]:
-    """Return the maps (N, C_i, h_i, w_i) of the stages, finest first."""
-    return [frame_maps(level.normed) for name, level in levels.items() if name != "patch"]
 
 
 def _crop(level: Level, height: int, width: int) -> Level:

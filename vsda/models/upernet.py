@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vsda.errors import UsageError
+from vsda.models.batch_norm import check_batch
 
 POOL_SIZES = (1, 2, 3, 6)
 """Side lengths, in cells, of the maps that the pyramid pooling makes."""
@@ -88,21 +88,11 @@ class UperNet(nn.Module):
 
     def _pool(self, coarsest: Tensor) -> Tensor:
         """Return the coarsest map, joined with its averages over regions of four sizes."""
-        self._check_batch(len(coarsest))
+        check_batch(self.psp_modules, len(coarsest), "UperNet")
         height, width = coarsest.shape[-2:]
         pooled = [resize(pool(coarsest), (height, width)) for pool in self.psp_modules]
         joined: Tensor = self.bottleneck(torch.cat([coarsest, *pooled], dim=1))
         return joined
-
-    def _check_batch(self, num_images: int) -> None:
-        # SyncBatchNorm is another class: it sees the images of all processes.
-        norms = (layer for layer in self.psp_modules.modules() if isinstance(layer, nn.BatchNorm2d))
-        if num_images == 1 and any(norm.training for norm in norms):
-            raise UsageError(
-                "UperNet got a batch of 1 image in training mode, expected at least 2: its batch"
-                " normalisation has one value per channel there; raise the batch size, or call"
-                " eval() to predict"
-            )
 
 
 def conv_block(in_channels: int, out_channels: int, kernel_px: int) -> nn.Sequential:

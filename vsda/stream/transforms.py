@@ -77,7 +77,7 @@ def augment(image: Tensor, change: Augmentation, generator: np.random.Generator)
 
 
 def normalise(images: Tensor) -> Tensor:
-    """Return (N, 3, H, W) uint8 images as float32 with ImageNet's mean and deviation removed."""
-    mean = torch.tensor(IMAGE_MEAN, device=images.device).view(1, 3, 1, 1)
-    std = torch.tensor(IMAGE_STD, device=images.device).view(1, 3, 1, 1)
+    """Return (..., 3, H, W) uint8 images as float32 with ImageNet's mean and deviation removed."""
+    mean = torch.tensor(IMAGE_MEAN, device=images.device).view(3, 1, 1)
+    std = torch.tensor(IMAGE_STD, device=images.device).view(3, 1, 1)
     return (images.float() / 255 - mean) / std

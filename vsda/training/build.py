@@ -56,6 +56,11 @@ def build_objective(
     torch.manual_seed(recipe.seed + 1)
     side_px = recipe.size_px
     tap = network.taps[view.tap]
+    if settings.discriminator == "patchgan3d" and network.clip_frames is None:
+        raise RecipeError(
+            f"adversarial.discriminator: patchgan3d judges clips, and {recipe.network.name} takes "
+            "single pictures; set it to patchgan"
+        )
     if settings.loss == "domain":
         return Objective(
             network, terms, _domain_loss(settings, tap, tap.map_size((side_px, side_px))), view

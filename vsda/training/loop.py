@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from lightning.fabric import Fabric
 from torch import Tensor
@@ -28,6 +27,7 @@ from vsda.training.inputs import RunInputs
 from vsda.training.metrics_log import MetricsLog
 from vsda.training.objective import Objective
 from vsda.training.optimization import Optimization, build_optimizations
+from vsda.training.repeatable import repeatable, step_seeds
 
 logger = logging.getLogger(__name__)
 
@@ -152,7 +152,7 @@ class Trainer:
         )
         inputs = self._inputs
         batches = stream_domains(recipe, inputs.classes, inputs.domains(), place)
-        with MetricsLog(self._run_dir, self._step) as log:
+        with MetricsLog(self._run_dir, self._step) as log, repeatable(self._fabric.device):
             for batch in progress(batches, "training", total=recipe.steps - self._step):
                 losses = self._advance(batch)
                 self._meter.add(losses, batch.num_pictures)
@@ -165,10 +165,11 @@ class Trainer:
 
     def _advance(self, batch: Batch) -> dict[str, Tensor]:
         step = self._step
-        seed = step_seed(self._recipe.seed, step, self._fabric.global_rank)
-        # Every random draw of a step follows from its number, so a resumed run repeats them.
-        torch.manual_seed(seed)
-        generator = torch.Generator(self._fabric.device).manual_seed(seed)
+        # Every random draw of a step follows from its number, so a resumed run repeats them. The
+        # network's and the adversarial part's are two streams: equal ones would go together.
+        network, adversarial = step_seeds(self._recipe.seed, step, self._fabric.global_rank)
+        torch.manual_seed(network)
+        generator = torch.Generator(self._fabric.device).manual_seed(adversarial)
         control = StepControl(step, reversal_strength(self._recipe, step), generator)
         batch = batch.to(self._fabric.device)
         losses = training_step(self._fabric, self._objective, self._optimizations, batch, control)
@@ -183,11 +184,13 @@ class Trainer:
         logger.info("step %d/%d  %s", self._step, self._recipe.steps, shown)
 
     def _check_finite(self, loss: float) -> None:
-        weights = self._objective.parameters()
-        if math.isfinite(loss) and all(bool(each.isfinite().all()) for each in weights):
+        state = self._objective.state_dict()
+        infinite = [name for name, tensor in state.items() if not bool(tensor.isfinite().all())]
+        if math.isfinite(loss) and not infinite:
             return
+        what = f"{infinite[0]} is not finite" if infinite else f"the loss is {loss}"
         raise RunError(
-            f"{self._run_dir}: diverged, the loss is {loss} at step {self._step}; lower "
+            f"{self._run_dir}: diverged, {what} at step {self._step}; lower "
             "optimizer.learning_rate or adversarial.mu, or set optimizer.clip_norm"
         )
 
@@ -241,11 +244,6 @@ def reversal_strength(recipe: TrainRecipe, step: int) -> float:
     if step < settings.start_step:
         return 0.0
     return settings.mu if settings.mu_on == "reversal" else 1.0
-
-
-def step_seed(seed: int, step: int, rank: int) -> int:
-    """Return the seed of one step's random draws."""
-    return int(np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0] >> 1)
 
 
 def write_recipe(run_dir: Path, recipe: TrainRecipe) -> None:

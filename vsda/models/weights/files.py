@@ -10,7 +10,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from vsda.errors import WeightsError
-from vsda.models.weights.piece import Piece
+from vsda.models.weights.piece import Piece, shown
 from vsda.storage import local_path, open_binary
 
 DAMAGE = (
@@ -48,6 +48,7 @@ EXPECTED = (
     " or fetch this one again"
 )
 OUR_WRAPPER = "network"
+_OUR_RECIPE = "recipe"
 _WRAPPERS = (OUR_WRAPPER, "state_dict", "model")
 """Where files keep their weights: ours; mmcv's, mmengine's and timm's; Swin's authors'."""
 
@@ -59,6 +60,8 @@ class WeightsFile:
     wrapper: str | None
     """The key of the file's dict that held them; None where they lay open."""
     pieces: Mapping[str, Piece]
+    recipe: Mapping[str, object] = field(default_factory=dict)
+    """What a checkpoint of ours was trained with; empty where the file does not say."""
 
 
 def read_file(place: str | Path) -> WeightsFile:
@@ -71,8 +74,9 @@ def read_file(place: str | Path) -> WeightsFile:
     try:
         with open_binary(place) as file:
             if _is_safetensors(file):
-                return _not_empty(None, _read_safetensors(file, place), place)
-            content = _read_torch(file, place)
+                pieces = _not_empty(_read_safetensors(file, place), place)
+                return WeightsFile(wrapper=None, pieces=pieces)
+            content = read_saved(file, local_path(place))
     except DAMAGE as error:
         raise WeightsError(
             f"{place}: damaged, or holds more than tensors and plain values"
@@ -108,16 +112,24 @@ def _mapped_piece(opened: Any, name: str) -> Piece:
     )
 
 
-def _read_torch(file: IO[bytes], place: str | Path) -> object:
-    """Return what torch.save wrote; the values of a local zip stay in the file until needed."""
+def read_saved(file: IO[bytes], mapped: Path | None = None) -> object:
+    """Return what torch.save wrote.
+
+    Args:
+        file: Opened for reading, able to seek.
+        mapped: Its path, for the values of a zip to stay in the file until they are needed.
+
+    Raises:
+        One of `DAMAGE`.
+    """
     is_zip = zipfile.is_zipfile(file)
     if is_zip:
         _check_zip(file)
     file.seek(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's, about pickles that are unusual or damaged
-        if is_zip and (path := local_path(place)) is not None:
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        if is_zip and mapped is not None:
+            return torch.load(mapped, map_location="cpu", weights_only=True, mmap=True)
         return torch.load(file, map_location="cpu", weights_only=True)
 
 
@@ -131,7 +143,7 @@ def _check_zip(file: IO[bytes]) -> None:
     if sum(part.file_size for part in parts) > size_bytes:
         raise zipfile.BadZipFile("parts that overlap")
     if name := archive.testzip():
-        raise zipfile.BadZipFile(f"checksum of {name}")
+        raise zipfile.BadZipFile(f"checksum of {shown(name)}")
 
 
 def _unwrap(content: object, place: str | Path) -> WeightsFile:
@@ -139,19 +151,28 @@ def _unwrap(content: object, place: str | Path) -> WeightsFile:
         raise WeightsError(f"{place}: holds a {type(content).__name__}, not a dict; {EXPECTED}")
     wrapper = next((key for key in _WRAPPERS if key in content), None)
     if wrapper is None and not any(isinstance(value, Tensor) for value in content.values()):
-        keys = ", ".join(map(repr, list(content)[:5])) or "nothing"
+        keys = ", ".join(map(_shown_key, list(content)[:5])) or "nothing"
         wanted = ", ".join(map(repr, _WRAPPERS))
         raise WeightsError(
             f"{place}: holds {keys}, but no weights, open or under {wanted}; {EXPECTED}"
         )
     state = content if wrapper is None else content[wrapper]
-    return _not_empty(wrapper, _pieces(state, place), place)
+    recipe = content.get(_OUR_RECIPE) if wrapper == OUR_WRAPPER else None
+    return WeightsFile(
+        wrapper=wrapper,
+        pieces=_not_empty(_pieces(state, place), place),
+        recipe=recipe if isinstance(recipe, dict) else {},
+    )
 
 
-def _not_empty(wrapper: str | None, pieces: dict[str, Piece], place: str | Path) -> WeightsFile:
+def _shown_key(key: object) -> str:
+    return shown(key) if isinstance(key, str) else f"a key of type {type(key).__name__}"
+
+
+def _not_empty(pieces: dict[str, Piece], place: str | Path) -> dict[str, Piece]:
     if not pieces:
         raise WeightsError(f"{place}: holds no tensors; {EXPECTED}")
-    return WeightsFile(wrapper=wrapper, pieces=pieces)
+    return pieces
 
 
 def _pieces(state: object, place: str | Path) -> dict[str, Piece]:
@@ -162,7 +183,7 @@ def _pieces(state: object, place: str | Path) -> dict[str, Piece]:
     for name, tensor in state.items():
         if not _is_plain(tensor):
             raise WeightsError(
-                f"{place}: {name!r} is sparse, or holds fewer values than it claims; {EXPECTED}"
+                f"{place}: {shown(name)} is sparse, or holds fewer values than it claims; {EXPECTED}"
             )
     return {name: _piece(name, tensor) for name, tensor in state.items()}
 

@@ -1,17 +1,26 @@
 """What a file of weights holds, before there is a network."""
 
 import math
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from vsda.errors import WeightsError
+from vsda.errors import VsdaError, WeightsError
 from vsda.models import MODELS
+from vsda.models.weights import ours
 from vsda.models.weights.files import EXPECTED, read_file
 from vsda.models.weights.layout import Layout
 from vsda.models.weights.layouts import layout_of
 from vsda.models.weights.piece import Piece, Pieces
-from vsda.models.weights.settings import settings_of
+from vsda.models.weights.settings import network_of, settings_of
+from vsda.taxonomy import ClassSet, class_set
+
+_PREFIXES = ("module.", "_orig_mod.")
+"""What DataParallel and torch.compile put before all names."""
+_MOST_WRAPPERS = 4
+_LONGEST = 200
+_ALSO_INTO: dict[str | None, tuple[str, ...]] = {name: () for name in MODELS} | {"swin_upernet": ("video_swin_upernet",)}
+"""What takes the weights of a network beside that network itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,7 +30,11 @@ class FoundWeights:
     place: str | Path
     kind: Layout
     pieces: Pieces = field(repr=False)
-    """The file's tensors under its own names."""
+    """The file's tensors under its own names, without `prefix`."""
+    recipe: Mapping[str, object] = field(default_factory=dict, repr=False)
+    """What a checkpoint of ours was trained with; empty where the file does not say."""
+    prefix: str = ""
+    """What all names of the file start with, and was taken off."""
 
     @property
     def layout(self) -> str:
@@ -31,7 +44,38 @@ class FoundWeights:
     @property
     def networks(self) -> tuple[str, ...]:
         """The networks that it can be loaded into, by the names of recipes."""
+        if self.network in _ALSO_INTO:
+            return self.network, *_ALSO_INTO[self.network]
         return tuple(name for name, kind in MODELS.items() if issubclass(kind, self.kind.networks))
+
+    @property
+    def network(self) -> str | None:
+        """The network of ours that wrote it; None for files of others, and where it is unknown."""
+        if self.kind is not ours.LAYOUT:
+            return None
+        settings = self.recipe.get("network")
+        name = settings.get("name") if isinstance(settings, dict) else None
+        if isinstance(name, str) and name in MODELS:
+            return name
+        return network_of({name: piece.shape for name, piece in self.pieces.items()})
+
+    @property
+    def classes(self) -> ClassSet | None:
+        """The classes that a checkpoint of ours learnt; None where the file does not say.
+
+        Raises:
+            WeightsError: It says something else.
+        """
+        text = self.recipe.get("classes")
+        if not isinstance(text, str):
+            return None
+        try:
+            return class_set(text)
+        except VsdaError as error:
+            raise WeightsError(
+                f"{self.place}: the classes that it was trained for are not known:"
+                f" {str(error)[:_LONGEST]!r}; {EXPECTED}"
+            ) from error
 
     @property
     def num_values(self) -> int:
@@ -52,7 +96,8 @@ class FoundWeights:
     @property
     def notes(self) -> tuple[str, ...]:
         """What else to know before numbers of the file's origin are compared."""
-        return self.kind.notes
+        prefix = (f"all names without their prefix {self.prefix!r}",) if self.prefix else ()
+        return prefix + self.kind.notes
 
     def converted(self, wanted: Collection[str] = ()) -> dict[str, Piece]:
         """Return the pieces under the names of a network, `wanted` where it is known.
@@ -74,7 +119,31 @@ def read_weights(place: str | Path) -> FoundWeights:
         WeightsError: It is damaged, or holds no tensors by name.
     """
     file = read_file(place)
-    kind = layout_of(file.wrapper, file.pieces.keys())
-    found = FoundWeights(place=place, kind=kind, pieces=file.pieces)
+    prefix = _prefix_of(file.pieces)
+    pieces = _without(prefix, file.pieces)
+    found = FoundWeights(
+        place=place,
+        kind=layout_of(file.wrapper, pieces.keys()),
+        pieces=pieces,
+        recipe=file.recipe,
+        prefix=prefix,
+    )
     found.converted()
     return found
+
+
+def _prefix_of(names: Collection[str]) -> str:
+    """Return what wrappers, one in another or not, put before every one of `names`."""
+    prefix = ""
+    for _ in range(_MOST_WRAPPERS):
+        longer = [prefix + more for more in _PREFIXES]
+        fitting = [one for one in longer if all(name.startswith(one) for name in names)]
+        prefix = (fitting or [prefix])[0]
+    return prefix
+
+
+def _without(prefix: str, pieces: Pieces) -> dict[str, Piece]:
+    return {
+        name.removeprefix(prefix): replace(piece, names=(name.removeprefix(prefix),))
+        for name, piece in pieces.items()
+    }

@@ -22,9 +22,10 @@ from vsda.models.weights.files import DAMAGE, EXPECTED
 from vsda.models.weights.found import FoundWeights, read_weights
 from vsda.models.weights.inflated import inflate_pieces, inflation_note, is_of_pictures
 from vsda.models.weights.match import Match, Rules, match_names
-from vsda.models.weights.piece import Piece, Pieces
+from vsda.models.weights.piece import Piece, Pieces, shown
 from vsda.models.weights.report import WeightsReport
 from vsda.models.weights.settings import differences
+from vsda.taxonomy import ClassSet
 
 
 def load_weights(
@@ -32,6 +33,7 @@ def load_weights(
     place: str | Path | FoundWeights,
     *,
     same_classes: bool = True,
+    classes: ClassSet | None = None,
     may_miss: Sequence[str] = (),
 ) -> WeightsReport:
     """Load the file at a path or URL into `network` and return what became of each name.
@@ -45,6 +47,8 @@ def load_weights(
         place: A file in any layout of `vsda.models.weights.layouts`, or what `read_weights` found.
         same_classes: False if the file's classes are known to be others: its classifiers are then
             left out even where their shapes would fit.
+        classes: What the network learns: a classifier is then taken from nothing but a checkpoint
+            of ours that learnt the same. None relies on `same_classes` and on the shapes.
         may_miss: Patterns, as of file names, of the network's names that the file may lack.
 
     Raises:
@@ -54,7 +58,9 @@ def load_weights(
 
     After an error the network is as it was.
     """
-    fitting, report = _checked(network, place, same_classes, may_miss)
+    found = place if isinstance(place, FoundWeights) else read_weights(place)
+    why_other = _why_other_classes(found, classes, same_classes=same_classes)
+    fitting, report = _checked(network, found, why_other, may_miss)
     with torch.no_grad():
         state = network.state_dict()
         for name, piece in fitting.items():
@@ -67,28 +73,43 @@ def check_weights(
     place: str | Path | FoundWeights,
     *,
     same_classes: bool = True,
+    classes: ClassSet | None = None,
     may_miss: Sequence[str] = (),
 ) -> WeightsReport:
     """Return what `load_weights` would, and raise what it would; the network is not touched."""
-    _, report = _checked(network, place, same_classes, may_miss)
+    found = place if isinstance(place, FoundWeights) else read_weights(place)
+    why_other = _why_other_classes(found, classes, same_classes=same_classes)
+    _, report = _checked(network, found, why_other, may_miss)
     return report
+
+
+def _why_other_classes(
+    found: FoundWeights, classes: ClassSet | None, *, same_classes: bool
+) -> str | None:
+    """Return why the file's classifiers are left out even where they fit, None if they are not."""
+    if not same_classes:
+        return "classifier of other classes"
+    if classes is None or found.classes == classes:
+        return None
+    if found.classes is None:
+        return "the file does not say which classes it has"
+    return "classifier of other classes"
 
 
 def _checked(
     network: SegmentationNetwork,
-    place: str | Path | FoundWeights,
-    same_classes: bool,
+    found: FoundWeights,
+    why_other_classes: str | None,
     may_miss: Sequence[str],
 ) -> tuple[dict[str, Piece], WeightsReport]:
     """Return the pieces to load, each of them read once, and the report."""
     wanted = network.state_dict()
     allowed = _allowed(may_miss, wanted)
-    found = place if isinstance(place, FoundWeights) else read_weights(place)
     _check_network(network, found)
     pieces, notes = _pieces_for(network, found, wanted)
     rules = Rules(
         classifiers=network.classifiers,
-        same_classes=same_classes,
+        why_other_classes=why_other_classes,
         skips=dict(found.kind.skips) | _behind(network, pieces, wanted),
         lacks=dict(found.kind.lacks) | allowed,
     )
@@ -119,15 +140,17 @@ def _allowed(may_miss: Sequence[str], wanted: Mapping[str, Tensor]) -> dict[str,
 
 
 def _check_network(network: SegmentationNetwork, found: FoundWeights) -> None:
-    if isinstance(network, found.kind.networks):
+    if isinstance(network, tuple(MODELS[name] for name in found.networks)):
         return
     if found.kind is timm_encoder.ANY:
-        names = ", ".join(map(repr, list(found.pieces)[:3]))
+        names = ", ".join(map(shown, list(found.pieces)[:3]))
         raise WeightsError(
             f"{found.place}: holds {names}..., a layout that is not known; {EXPECTED}"
         )
+    whose = f"; it is a {found.network}" if found.network else ""
     raise WeightsError(
-        f"{found.place}: is {found.layout}, for a network.name of {' or '.join(found.networks)};"
+        f"{found.place}: is {found.layout}{whose}, for a network.name of"
+        f" {' or '.join(found.networks)};"
         f" this network is {_name(network)!r}; change network.name or the file"
     )
 
@@ -162,20 +185,22 @@ def _check_values(place: str | Path, piece: Piece, want: Tensor) -> None:
         values = piece.read().to(want.dtype)
     except DAMAGE as error:
         raise WeightsError(
-            f"{place}: {piece.names[0]!r} cannot be read ({type(error).__name__}); {EXPECTED}"
+            f"{place}: {shown(piece.names[0])} cannot be read ({type(error).__name__}); {EXPECTED}"
         ) from error
     if not torch.isfinite(values).all():
         raise WeightsError(
-            f"{place}: {piece.names[0]!r} has values that are not finite; {EXPECTED}"
+            f"{place}: {shown(piece.names[0])} has values that are not finite; {EXPECTED}"
         )
 
 
 def _misfit_message(network: SegmentationNetwork, found: FoundWeights, match: Match) -> str:
-    shown = "; ".join(match.misfits[:3])
+    examples = "; ".join(match.misfits[:3])
     hint = _hint(network, found)
+    if match.lacking and match.fitting:
+        hint += ", or name what it may lack in init.may_miss"
     return (
         f"{found.place}: is {found.layout}, but {len(match.misfits)} tensors do not fit the"
-        f" network, such as: {shown}; {hint}"
+        f" network, such as: {examples}; {hint}"
     )
 
 

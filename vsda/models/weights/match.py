@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 from torch import Tensor
 
-from vsda.models.weights.piece import Piece, Pieces
+from vsda.models.weights.piece import Piece, Pieces, shown
 
 DISPENSABLE = {
     "relative_position_index": "follows from the window size",
@@ -23,8 +23,8 @@ class Rules:
 
     classifiers: Sequence[str]
     """The network's layers whose shape depends on the number of classes."""
-    same_classes: bool
-    """False leaves the file's classifiers out even where they would fit."""
+    why_other_classes: str | None
+    """Why the file's classifiers are left out even where they would fit; None takes those."""
     skips: Mapping[str, str]
     """Patterns of the file's names that the network has no use for -> why."""
     lacks: Mapping[str, str]
@@ -40,6 +40,8 @@ class Match:
     missing: dict[str, str] = field(default_factory=dict)
     misfits: list[str] = field(default_factory=list)
     """What should fit and does not, for people."""
+    lacking: list[str] = field(default_factory=list)
+    """Those of the network's names among them that the file does not have."""
 
 
 def match_names(pieces: Pieces, wanted: Mapping[str, Tensor], rules: Rules) -> Match:
@@ -57,6 +59,7 @@ def match_names(pieces: Pieces, wanted: Mapping[str, Tensor], rules: Rules) -> M
             match.fitting[name] = got
         elif not reason:
             match.misfits.append(_describe(name, got, want))
+            match.lacking += [name] if got is None else []
     return match
 
 
@@ -71,7 +74,7 @@ def _why_left_out(name: str, got: Piece | None, want: Tensor | None, rules: Rule
         return None
     if got.shape[0] != want.shape[0]:
         return f"classifier of {got.shape[0]} classes, the network has {want.shape[0]}"
-    return None if rules.same_classes else "classifier of other classes"
+    return rules.why_other_classes
 
 
 def _why_absent(
@@ -106,9 +109,9 @@ def _fits(got: Piece, want: Tensor) -> bool:
 def _describe(name: str, got: Piece | None, want: Tensor | None) -> str:
     if got is None:
         return f"lacks {name!r}"
-    names = " + ".join(map(repr, got.names))
+    names = " + ".join(map(shown, got.names))
     if want is None:
         return f"has {names}, which the network lacks"
     if got.shape == want.shape:
         return f"has {names} as whole numbers"
-    return f"has {names} as {got.shape}, the network {tuple(want.shape)}"
+    return f"has {names} as {shown(got.shape)}, the network {tuple(want.shape)}"

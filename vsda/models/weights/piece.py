@@ -32,6 +32,15 @@ class Piece:
 Pieces = Mapping[str, Piece]
 """Pieces by name: the file's own, or the network's."""
 
+_LONGEST = 80
+"""Characters of a file's name or value that a message shows: a file may hold a megabyte."""
+
+
+def shown(value: str | tuple[int, ...]) -> str:
+    """Return a name or shape as Python writes it, on one line and cut to a readable length."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
 
 def renamed(pieces: Pieces, new_name: Callable[[str], str]) -> dict[str, Piece]:
     """Return the pieces under other names.
@@ -43,7 +52,7 @@ def renamed(pieces: Pieces, new_name: Callable[[str], str]) -> dict[str, Piece]:
     for name, piece in pieces.items():
         new = new_name(name)
         if new in result:
-            both = " and ".join(map(repr, result[new].names + piece.names))
+            both = " and ".join(map(shown, result[new].names + piece.names))
             raise WeightsError(f"holds {both}, which are one and the same weight")
         result[new] = piece
     return result
@@ -57,8 +66,8 @@ def joined(parts: Sequence[Piece]) -> Piece:
     """
     names = tuple(name for part in parts for name in part.names)
     if len({part.shape[1:] for part in parts}) > 1 or not all(part.shape for part in parts):
-        shapes = ", ".join(str(part.shape) for part in parts)
-        raise WeightsError(f"holds {', '.join(map(repr, names))} as {shapes}, which do not join")
+        shapes = ", ".join(shown(part.shape) for part in parts)
+        raise WeightsError(f"holds {', '.join(map(shown, names))} as {shapes}, which do not join")
     return Piece(
         names=names,
         shape=(sum(part.shape[0] for part in parts), *parts[0].shape[1:]),

@@ -35,6 +35,14 @@ def settings_of(shapes: Shapes) -> dict[str, object]:
     return found
 
 
+def network_of(shapes: Shapes) -> str | None:
+    """Return which network has these shapes, by its name in a recipe; None where none can tell."""
+    if rank := _rank(shapes, _PATCHES):
+        return {4: "swin_upernet", 5: "video_swin_upernet"}.get(rank)
+    is_deeplab = {"encoder.layer1.0.conv2.weight", "decoder.4.weight"} <= shapes.keys()
+    return "deeplabv3" if is_deeplab else None
+
+
 def differences(file: Shapes, network: Shapes) -> dict[str, object]:
     """Return those of the file's settings in which `network` differs."""
     wanted = settings_of(network)
