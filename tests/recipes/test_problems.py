@@ -71,8 +71,46 @@ def test_wrong_value_inside_a_network_is_told_without_names_of_the_union(told):
 
 def test_contradiction_inside_a_network_is_told_under_the_table(told):
     message = told("[network]\ndepths = [2]\n")
-    assert message.startswith("mine.toml: network: got ")
-    assert message.endswith("depths has 1 stages and num_heads 4")
+    assert message == "mine.toml: network: depths has 1 stages and num_heads 4"
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        (
+            "image_labels=false",
+            "nothing is labelled: name images and keep image_labels, or name labelled_videos",
+        ),
+        (
+            "adversarial={fit_tokens=9, clusters=11}",
+            "adversarial: fit_tokens is 9 and clusters 11: k-means needs at least as many tokens "
+            "as clusters",
+        ),
+    ],
+)
+def test_contradiction_of_a_whole_table_is_told_without_its_values(told, setting, message):
+    assert told("", setting) == f"mine.toml: {message}"
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        (
+            "images=davis-train",
+            """images: got 'davis-train'; expected a list, such as ["davis-train"]""",
+        ),
+        ("adversarial.hidden=3", "adversarial.hidden: got 3; expected a list, such as [3]"),
+        ("images={a=1}", "images: got a table; expected a list"),
+        ("adversarial=3", "adversarial: got 3; expected a table"),
+        ("steps={a=1}", "steps: got a table; Input should be a valid integer"),
+    ],
+)
+def test_list_or_table_that_is_none_is_told_in_words(told, setting, message):
+    assert told("", setting) == f"mine.toml: {message}"
+
+
+def test_long_value_is_cut(told):
+    assert len(told("", f"images={'x' * 1_000}")) < 300
 
 
 def test_value_of_one_of_several_types_is_one_sentence(told):

@@ -48,6 +48,27 @@ def test_settings_are_laid_over_the_recipe():
         ("network.depths=[2]", "depths has 1 stages and num_heads 4"),
         ("steps.more=1", "'steps' is a value, not a table"),
         ("steps", "expected KEY=VALUE"),
+        ("seed=9223372036854775808", "seed: got .*; Input should be less than 9223372036854775808"),
+        ("steps=1000000001", "steps: got .*; Input should be less than or equal to 1000000000"),
+        ("workers=1025", "workers: got 1025; Input should be less than or equal to 1024"),
+        ("network.decoder_channels=99999", "decoder_channels: got 99999; .* or equal to 16384"),
+        (
+            "adversarial.kmeans_iterations=1001",
+            "iterations: got 1001; .* less than or equal to 1000",
+        ),
+        ("adversarial.mu=inf", "adversarial.mu: got inf; Input should be a finite number"),
+        ("adversarial.mu=nan", "adversarial.mu: got nan; Input should be a finite number"),
+        ("network.depths=[]", "network.depths: got .*; Tuple should have at least 1 item"),
+        (f"steps={'9' * 5000}", "steps: got '9999*"),
+        (
+            f"images={'[' * 100}{']' * 100}",
+            "images=.*: tables or lists lie in each other more than",
+        ),
+        (f"images={'[' * 5000}{']' * 5000}", "images: got '.*; expected a list"),
+        (
+            f"{'a.' * 5000}a=1",
+            "--set a.a.a.*: tables or lists lie in each other more than 20 times",
+        ),
     ],
 )
 def test_wrong_setting_is_told(tmp_path, override, message):
@@ -55,6 +76,33 @@ def test_wrong_setting_is_told(tmp_path, override, message):
     path.write_text("steps = 5\n")
     with pytest.raises(RecipeError, match=message.replace("[", r"\[")):
         load_recipe(TrainRecipe, path, [override])
+
+
+def test_largest_seed_is_one_of_63_bits():
+    recipe = load_recipe(TrainRecipe, TRAIN["swin-patch"], [f"seed={2**63 - 1}"])
+    assert recipe.seed == 2**63 - 1
+
+
+def test_file_may_start_with_a_mark_of_its_encoding(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("steps = 5\n", encoding="utf-8-sig")
+    assert load_recipe(TrainRecipe, path).steps == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f"images = {'[' * 5000}{']' * 5000}\n", "lie in each other more than 20 times"),
+        (f"images = {'[' * 50}{']' * 50}\n", "lie in each other more than 20 times"),
+        (f"{'a.' * 5000}a = 1\n", "lie in each other more than 20 times"),
+        (f"steps = {'9' * 5000}\n", "not TOML: .*digits"),
+    ],
+)
+def test_file_that_goes_too_far_is_told(tmp_path, text, message):
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(RecipeError, match=rf"mine\.toml: .*{message}"):
+        load_recipe(TrainRecipe, path)
 
 
 def test_file_that_is_not_toml_is_told(tmp_path):

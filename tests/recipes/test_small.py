@@ -57,6 +57,18 @@ def test_unknown_network_is_told(tmp_path):
         load_train_recipe(str(path), small=True)
 
 
+@pytest.mark.parametrize("setting", ["network=3", "adversarial=3", "init=3"])
+def test_small_form_does_not_hide_a_value_where_a_table_belongs(setting):
+    table = setting.partition("=")[0]
+    with pytest.raises(RecipeError, match=f": {table}: got 3; expected a table"):
+        load_train_recipe("swin-patch", [setting], small=True)
+
+
+def test_name_of_a_network_that_is_a_list_has_no_small_form():
+    with pytest.raises(RecipeError, match=r"network\.name \[1\] has no small form"):
+        load_train_recipe("swin-patch", ["network.name=[1]"], small=True)
+
+
 def test_dotted_keys_lists_and_tables_can_be_set():
     recipe = load_train_recipe(
         "swin-images",

@@ -8,20 +8,45 @@ from typing import Any
 from vsda.errors import RecipeError, suggest
 
 EXTENDS = "extends"
+_DEEPEST = 20
+_TOO_DEEP = f"tables or lists lie in each other more than {_DEEPEST} times"
 
 
 def read_tables(path: Path) -> dict[str, Any]:
     """Return what the TOML file at `path` holds.
 
     Raises:
-        RecipeError: It cannot be read, or is not TOML.
+        RecipeError: It cannot be read, is not TOML, or has tables in tables without end.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        # With "-sig", as some editors put a mark of the encoding first.
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:  # also of a number with thousands of digits
         raise RecipeError(f"{path.name}: not TOML: {error}") from error
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read: {error.strerror}") from error
+    except RecursionError as error:
+        raise RecipeError(f"{path.name}: {_TOO_DEEP}") from error
+    refuse_deep(values, path.name)
+    return values
+
+
+def refuse_deep(value: Any, where: str) -> None:
+    """Refuse what lies deeper than any recipe does, so that nothing after this recurses far.
+
+    Raises:
+        RecipeError: Tables or lists are in each other more than 20 times.
+    """
+    level = [value]
+    for _ in range(_DEEPEST):
+        nested = [each for each in level if isinstance(each, Mapping | list)]
+        level = [
+            item
+            for each in nested
+            for item in (each.values() if isinstance(each, Mapping) else each)
+        ]
+    if any(isinstance(each, Mapping | list) for each in level):
+        raise RecipeError(f"{where}: {_TOO_DEEP}")
 
 
 def read_extended(path: Path, known: Mapping[str, Path]) -> tuple[dict[str, Any], list[Path]]:

@@ -8,16 +8,20 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vsda.errors import RecipeError, UnknownNameError
-from vsda.recipes.extends import laid_over, read_extended
+from vsda.recipes.extends import laid_over, read_extended, refuse_deep
 from vsda.recipes.problems import sentences
 from vsda.resources import resource_dir
 
 
 class Settings(BaseModel):
-    """A table of a recipe: frozen, exact about types, without unknown keys."""
+    """A table of a recipe: frozen, exact about types, with finite numbers and no unknown keys."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
     )
 
 
@@ -82,6 +86,7 @@ def with_settings(values: Mapping[str, Any], overrides: Sequence[str]) -> dict[s
     result = dict(values)
     for override in overrides:
         tables, setting = _as_tables(override)
+        refuse_deep(setting, f"--set {override:.40}")
         at: Any = result
         for table in tables:
             at = at.get(table, {})
@@ -100,10 +105,10 @@ def check(model: type[Recipe], values: Mapping[str, Any], where: str) -> Recipe:
 
 
 def parse_value(text: str) -> Any:
-    """Return what `text` means in TOML; a bare word is a string."""
+    """Return what `text` means in TOML; a bare word is a string, as is what cannot be read."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # a number with thousands of digits is a ValueError
         return text
 
 

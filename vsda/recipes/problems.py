@@ -1,5 +1,6 @@
 """What is wrong with a recipe, in the words of its keys: pydantic's errors as sentences."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import UnionType
@@ -8,6 +9,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, Tag, ValidationError
 
 from vsda.errors import suggest
+
+_SHORT = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,8 @@ class _Spot:
 def sentences(model: type[BaseModel], error: ValidationError, where: str) -> list[str]:
     """Return one sentence per wrong key of a `model`, each starting with `where`.
 
+    What is wrong with the whole has no key.
+
     A value that none of several types takes is one sentence with what each of them expects.
     """
     said: dict[str, list[str]] = {}
@@ -37,7 +42,8 @@ def sentences(model: type[BaseModel], error: ValidationError, where: str) -> lis
         key, text = _explained(_spot(model, problem["loc"]), dict(problem))
         texts = said.setdefault(key, [])
         texts.append(text if not texts else str(problem["msg"]))
-    return [f"{where}: {key}: {', or '.join(texts)}" for key, texts in said.items()]
+    places = {key: f"{where}: {key}" if key else where for key in said}
+    return [f"{places[key]}: {', or '.join(texts)}" for key, texts in said.items()]
 
 
 def _explained(spot: _Spot, problem: Mapping[str, Any]) -> tuple[str, str]:
@@ -50,9 +56,23 @@ def _explained(spot: _Spot, problem: Mapping[str, Any]) -> tuple[str, str]:
     if kind == "union_tag_invalid":
         tag = str(problem["ctx"]["tag"])
         return f"{spot.key}.name", f"unknown name {tag!r}.{suggest(tag, spot.members)}"
-    if kind == "union_tag_not_found":
-        return spot.key, f"got {problem['input']!r}; expected a table"
-    return spot.key, f"got {problem['input']!r}; {problem['msg']}"
+    if kind == "value_error":  # two keys that contradict each other: both are in its words
+        return spot.key, str(problem["ctx"]["error"])
+    return spot.key, f"got {_shown(problem['input'])}; {_expected(problem)}"
+
+
+def _shown(value: Any) -> str:
+    return "a table" if isinstance(value, Mapping) else f"{value!r:.200}"
+
+
+def _expected(problem: Mapping[str, Any]) -> str:
+    value, kind = problem["input"], problem["type"]
+    if kind in {"union_tag_not_found", "model_type", "model_attributes_type"}:
+        return "expected a table"
+    if kind != "tuple_type":
+        return str(problem["msg"])
+    short = isinstance(value, str | int | float) and len(str(value)) < _SHORT
+    return f"expected a list, such as [{json.dumps(value)}]" if short else "expected a list"
 
 
 def _unknown_key(spot: _Spot) -> str:

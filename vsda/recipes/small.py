@@ -30,7 +30,13 @@ def load_train_recipe(
     if not small:
         return load_recipe(TrainRecipe, path, overrides, kind=KIND)
     values, _ = read_extended(path, recipe_paths(KIND))
-    preset = small_preset(with_settings(values, overrides))
+    values = with_settings(values, overrides)
+    # A value where a table belongs stays, to be told like any other wrong value.
+    preset = {
+        key: value
+        for key, value in small_preset(values).items()
+        if not isinstance(value, Mapping) or isinstance(values.get(key, {}), Mapping)
+    }
     recipe = load_recipe(TrainRecipe, path, overrides, kind=KIND, preset=preset)
     described = f"{recipe.description} (small: says nothing about the network's quality)"
     return recipe.model_copy(update={"description": described.strip()})
@@ -45,7 +51,7 @@ def small_preset(values: Mapping[str, Any]) -> dict[str, Any]:
     network = values.get("network", {})
     name = network.get("name", DEFAULT_NETWORK) if isinstance(network, Mapping) else DEFAULT_NETWORK
     presets = recipe_paths("small")
-    if name not in presets:
+    if not isinstance(name, str) or name not in presets:
         raise RecipeError(
             f"--small: network.name {name!r} has no small form; known: {', '.join(presets)}"
         )

@@ -7,8 +7,16 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from vsda.recipes.load import Settings
 
-Positive = Annotated[int, Field(gt=0)]
-Count = Annotated[int, Field(ge=0)]
+# Upper bounds are far above what anyone trains: they catch a slip of the hand before it fills the
+# memory, or no number of the machine can hold it.
+Positive = Annotated[int, Field(gt=0, le=1_000_000_000)]
+Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Width = Annotated[int, Field(gt=0, le=16_384)]
+Small = Annotated[int, Field(gt=0, le=1_024)]
+BatchSize = Annotated[int, Field(gt=0, le=65_536)]
+LabelledBatchSize = Annotated[int, Field(ge=2, le=65_536)]
+Level = Annotated[int, Field(ge=0, le=64)]
+Depths = Annotated[tuple[Small, ...], Field(min_length=1, max_length=8)]
 Share = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 
@@ -16,17 +24,17 @@ NonNegative = Annotated[float, Field(ge=0)]
 class SwinSettings(Settings):
     """What the Swin networks share; sizes default to Swin-T + UperNet."""
 
-    embed_dim: Positive = 96
+    embed_dim: Width = 96
     """Channels right after the patch embedding."""
-    depths: tuple[Positive, ...] = (2, 2, 6, 2)
-    num_heads: tuple[Positive, ...] = (3, 6, 12, 24)
-    window_size: Positive = 7
+    depths: Depths = (2, 2, 6, 2)
+    num_heads: Depths = (3, 6, 12, 24)
+    window_size: Small = 7
     """Attention window, in tokens."""
-    patch_size: Positive = 4
+    patch_size: Small = 4
     """Side of a patch, in pixels."""
     drop_path_rate: Share = 0.3
     """Stochastic depth of the last block; Swin-T on ADE20k was trained with 0.3."""
-    decoder_channels: Positive = 512
+    decoder_channels: Width = 512
     auxiliary: bool = False
     """A second, small head on the last but one stage; see `auxiliary_weight` of the recipe."""
 
@@ -49,9 +57,9 @@ class VideoSwinUperNetSettings(SwinSettings):
     """Video Swin Transformer + UperNet on each frame."""
 
     name: Literal["video_swin_upernet"] = "video_swin_upernet"
-    window_frames: Positive = 4
+    window_frames: Small = 4
     """Frames that an attention window spans."""
-    clip_frames: Positive = 4
+    clip_frames: Small = 4
     """Frames of a clip."""
     image_padding: Literal["zeros", "none"] = "zeros"
     """How an image becomes a clip. `zeros` is the paper's: the other frames are black, of the mean
@@ -63,11 +71,11 @@ class DeepLabv3Settings(Settings):
     """DeepLabv3 on a ResNet whose last two stages are dilated; sizes default to R101."""
 
     name: Literal["deeplabv3"] = "deeplabv3"
-    depths: tuple[Positive, ...] = (3, 4, 23, 3)
+    depths: Depths = (3, 4, 23, 3)
     """Blocks of each stage."""
-    width_per_group: Positive = 64
+    width_per_group: Width = 64
     """Width inside the first stage's blocks; they end four times 64 wide whatever it is."""
-    decoder_channels: Positive = 256
+    decoder_channels: Width = 256
     auxiliary: bool = False
     """A second, small head on the last but one stage; see `auxiliary_weight` of the recipe."""
 
@@ -78,10 +86,10 @@ class TimmUperNetSettings(Settings):
     name: Literal["timm_upernet"] = "timm_upernet"
     backbone: str = "convnext_tiny"
     """Its name in timm."""
-    stages: tuple[Count, ...] = ()
+    stages: Annotated[tuple[Level, ...], Field(max_length=8)] = ()
     """Which of timm's feature levels the decoder takes; () chooses the last four."""
     drop_path_rate: Share = 0.0
-    decoder_channels: Positive = 512
+    decoder_channels: Width = 512
     auxiliary: bool = False
     """A second, small head on the last but one stage; see `auxiliary_weight` of the recipe."""
     options: dict[str, str | int | float | bool] = Field(default_factory=dict)
@@ -132,9 +140,9 @@ class AdversarialSettings(Settings):
     `global` over a frame's concatenated tokens. `conv`: the paper's for CNNs at `global`.
     `patchgan`: four convolutions over each frame, the paper's for VideoSwin; `patchgan3d`: over
     clips."""
-    hidden: tuple[Positive, ...] = (64, 64)
+    hidden: Annotated[tuple[Width, ...], Field(max_length=16)] = (64, 64)
     """Widths of the hidden layers of `linear`, `conv` and the pair discriminator."""
-    conv_channels: Positive = 64
+    conv_channels: Width = 64
     """Channels to which `conv` reduces the features; of `patchgan`, the first layer's, which double
     from layer to layer."""
     dropout: Share = 0.5
@@ -148,7 +156,7 @@ class AdversarialSettings(Settings):
     """The reversal's strength is 0 before this step, so that the discriminator learns first."""
     reduction: Literal["mean", "sum"] = "mean"
     """Over tokens or pairs. `sum` is the paper's formula and scales mu by their number."""
-    clusters: Positive | Literal["classes", "classes+background"] = "classes+background"
+    clusters: Width | Literal["classes", "classes+background"] = "classes+background"
     """Number of clusters. The paper takes as many as classes and leaves the background open."""
     pairs: Positive = 4096
     """Pairs of tokens drawn per step, shared equally by the clusters; the paper does not say."""
@@ -156,7 +164,7 @@ class AdversarialSettings(Settings):
     """`balanced`: half of a cluster's pairs share their domain. `natural`: pairs as they come."""
     pair_input: Literal["symmetric", "concatenated"] = "symmetric"
     """What the pair discriminator sees: difference and product, or both tokens in both orders."""
-    kmeans_iterations: Positive = 5
+    kmeans_iterations: Annotated[int, Field(gt=0, le=1_000)] = 5
     """Lloyd iterations per step, warm-started from the step before."""
     fit_tokens: Positive = 16_384
     """With more tokens than this, k-means runs on so many of them and assigns all."""
@@ -164,6 +172,15 @@ class AdversarialSettings(Settings):
     """Batch normalisation of unlabelled frames inside the encoder (DeepLabv3): by the running
     averages, as in prediction; by their own batch, leaving no trace; or by their own batch, which
     enters the running averages, as if nothing had been done about it."""
+
+    @model_validator(mode="after")
+    def _clusters_can_be_fitted(self) -> Self:
+        if isinstance(self.clusters, int) and self.fit_tokens < self.clusters:
+            raise ValueError(
+                f"fit_tokens is {self.fit_tokens} and clusters {self.clusters}: k-means needs at "
+                "least as many tokens as clusters"
+            )
+        return self
 
 
 class ClassWeightSettings(Settings):
@@ -238,23 +255,23 @@ class TrainRecipe(Settings):
     """Sets whose frames are streamed with their labels; the discriminator sees them, too."""
     classes: str = "shared:davis"
     """Classes to learn: `shared:<dataset>`, `all`, or names separated by commas."""
-    size_px: Positive = 256
+    size_px: Width = 256
     """Images and frames are resized to a square of this side."""
-    batch_images: Annotated[int, Field(ge=2)] = 32
+    batch_images: LabelledBatchSize = 32
     """At least two: the decoder normalises over the batch, down to maps of one pixel."""
-    batch_videos: Positive = 32
+    batch_videos: BatchSize = 32
     """Frames, or clips, per step."""
-    batch_labelled_videos: Annotated[int, Field(ge=2)] = 32
+    batch_labelled_videos: LabelledBatchSize = 32
     """Frames, or clips, per step."""
-    clip_stride: Positive = 1
+    clip_stride: Small = 1
     """Frames from one of a clip to the next."""
     steps: Positive = 40_000
-    seed: Count = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     log_every: Positive = 50
     checkpoint_every: Positive = 1_000
     keep_checkpoints: Positive = 2
     """The latest ones."""
-    workers: Count = 2
+    workers: Annotated[int, Field(ge=0, le=1_024)] = 2
     """Processes per stream that decode and resize."""
     auxiliary_weight: NonNegative = 0.4
     """Of the auxiliary head's cross-entropy, for networks that have one; the authors' value."""
