@@ -186,3 +186,10 @@ def test_a_run_of_a_clip_network_is_judged_on_frames_and_stills(tmp_path):
     assert sum(scores["pixels"].values()) == 5 * 32 * 32
     images = opened(tmp_path / "more", stills(3), name="stills")
     assert evaluate(run_dir, images.shard_set, EvaluationOptions())["num_frames"] == 3
+
+
+def test_logits_are_resized_by_the_centres_of_their_pixels():
+    """Two pixels a side to eight: with corners aligned the border would lie elsewhere."""
+    logits = torch.zeros(2, 1, 4)
+    logits[1, 0] = torch.tensor([-1.0, -1.0, -1.0, 4.0])
+    assert class_indices(logits, (1, 16)).tolist() == [[0] * 11 + [1] * 5]
