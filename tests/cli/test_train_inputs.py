@@ -41,6 +41,28 @@ def test_sets_of_the_recipe_lie_under_the_data_folder():
     assert recipe.videos == ("/mnt/data/shards/davis-train",)
 
 
+def test_bare_names_that_are_given_lie_under_the_data_folder_unless_they_are_here(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    make_images(tmp_path, 2)
+    (tmp_path / "folder").mkdir()
+    given = ["coco-train", "images", "folder", "./coco-val", "s3://a/b"]
+    recipe = placed("swin-patch", images=given)
+    assert recipe.images == (
+        "/mnt/data/shards/coco-train",
+        "images",
+        "folder",
+        "./coco-val",
+        "s3://a/b",
+    )
+
+
+def test_bare_name_that_is_not_there_is_told_with_a_whole_command():
+    with pytest.raises(ShardError, match=r"/coco-train: no such set; `vsda prepare coco` makes it"):
+        require_sets(placed("swin-images", images=["coco-train"]))
+
+
 @pytest.mark.parametrize(
     ("name", "option", "key"),
     [("swin-images", "videos", "videos"), ("swin-videos", "images", "images")],
@@ -75,6 +97,7 @@ def test_unlabelled_videos_whose_labels_are_counted_are_kept():
         ("/mnt/data/shards/ytbb-train", None, "vsda fetch ytbb"),
         ("/mnt/data/shards/ytbb-val", None, "vsda fetch ytbb --split val"),
         ("elsewhere/davis-val", None, "vsda prepare davis --out elsewhere"),
+        ("davis-val", None, "vsda prepare davis --out ."),
         ("/mnt/data/shards/davis-trian", None, None),
         ("/mnt/data/shards/mine-train", None, None),
         ("/mnt/data/shards/mine", None, None),
@@ -137,6 +160,17 @@ def test_unknown_name_of_weights_is_told(tmp_path):
     recipe = with_weights(load_train_recipe("swin-images"), "upernet-swin-t")
     with pytest.raises(UnknownNameError, match=f"Did you mean '{MISSING_MODEL}'"):
         require_weights(recipe, tmp_path)
+
+
+def test_weights_of_another_network_are_told_with_those_that_fit(tmp_path):
+    recipe = load_train_recipe("swin-images", ["network.name=timm_upernet"])
+    with pytest.raises(WeightsError) as caught:
+        require_weights(recipe, tmp_path)
+    assert str(caught.value).startswith(
+        f"init.weights: {MISSING_MODEL} are weights for swin_upernet and video_swin_upernet, not "
+        "for network.name timm_upernet; `--init none` starts from random weights, --init NAME "
+        "from others: convnext-t-imagenet, "
+    )
 
 
 def test_weights_that_are_there_and_random_ones_are_fine(tmp_path):

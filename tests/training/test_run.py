@@ -330,3 +330,57 @@ def test_new_run_folders_are_numbered(tmp_path):
     assert last_run_dir("swin-patch", tmp_path).name == "swin-patch-2"
     with pytest.raises(RunError, match="no run swin-images-<n> to resume"):
         last_run_dir("swin-images", tmp_path)
+
+
+def test_start_that_fails_leaves_no_new_folder(tmp_path, places):
+    recipe = small_recipe(adversarial=CLUSTERED | {"pairs": 10})
+    made = new_run_dir("mine", tmp_path / "runs")
+    with pytest.raises(UsageError):
+        run(recipe, places, made, is_new=True)
+    with pytest.raises(UsageError):
+        run(recipe, places, tmp_path / "runs" / "named")
+    assert not list((tmp_path / "runs").iterdir())
+
+
+def test_start_that_fails_leaves_folders_that_were_there(tmp_path, places):
+    wrong = small_recipe(adversarial=CLUSTERED | {"pairs": 10})
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(UsageError):
+        run(wrong, places, tmp_path / "mine")
+    assert (tmp_path / "mine").is_dir()
+
+
+def test_newest_run_with_a_checkpoint_is_the_last_one(tmp_path):
+    for number in (1, 2, 10, 11):
+        (tmp_path / f"mine-{number}").mkdir()
+    assert last_run_dir("mine", tmp_path).name == "mine-11"
+    for number in (2, 10):
+        (tmp_path / f"mine-{number}" / "checkpoints").mkdir()
+    (tmp_path / "mine-2" / "checkpoints" / "step-000004.pt").touch()
+    assert last_run_dir("mine", tmp_path).name == "mine-2"
+
+
+def test_other_initial_weights_are_passed_over_on_resume_and_that_is_said(tmp_path, places, caplog):
+    run(small_recipe(), places, tmp_path / "run")
+    for path in list_checkpoints(tmp_path / "run")[1:]:
+        path.unlink()
+    with caplog.at_level("WARNING", "vsda"):
+        resumed = run(small_recipe(), places, tmp_path / "run", init="other.pt", resume=True)
+    assert "the initial ones are passed over: other.pt" in caplog.text
+    assert resumed.step == 20
+    assert resumed.recipe["init"]["weights"] == ""
+    assert json.loads((tmp_path / "run" / "recipe.json").read_text())["init"]["weights"] == ""
+
+
+def test_same_initial_weights_are_not_spoken_of_on_resume(tmp_path, places, caplog):
+    run(small_recipe(steps=1), places, tmp_path / "run")
+    with caplog.at_level("WARNING", "vsda"):
+        run(small_recipe(steps=1), places, tmp_path / "run", resume=True)
+    assert "passed over" not in caplog.text
+
+
+def test_run_of_one_step_says_nothing_of_its_schedule(tmp_path, places, caplog):
+    cosine = {"schedule": "cosine"}
+    run(small_recipe(steps=1, optimizer=cosine), places, tmp_path / "run")
+    run(small_recipe(steps=1, discriminator_optimizer=cosine), places, tmp_path / "other")
+    assert not [each for each in caplog.records if each.name.startswith("timm")]

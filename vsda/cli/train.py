@@ -19,7 +19,9 @@ def train(
     recipe: Annotated[str, typer.Argument(help="Recipe name, see `vsda recipes`, or a TOML file.")],
     images: Annotated[
         list[str] | None,
-        typer.Option(help="Set of labelled images, FOLDER/SET; may be repeated."),
+        typer.Option(
+            help="Set of labelled images, FOLDER/SET, or SET of $VSDA_DATA/shards; may be repeated."
+        ),
     ] = None,
     videos: Annotated[
         list[str] | None,
@@ -83,7 +85,12 @@ def train(
     inputs = open_inputs(settings)
     find_run_dir = last_run_dir if resume else new_run_dir
     run_dir = run or find_run_dir(f"{name}-small" if small else name, Path("runs"))
-    options = RunOptions(run_dir=run_dir, weights_dir=weights_dir, resume=resume)
+    options = RunOptions(
+        run_dir=run_dir,
+        weights_dir=weights_dir,
+        resume=resume,
+        is_new=run is None and not resume,
+    )
     typer.echo(run_training(settings, inputs, options))
 
 
@@ -104,6 +111,7 @@ def evaluate(
     """
     import torch
 
+    from vsda.cli.train_inputs import given_place
     from vsda.evaluation.evaluate import EvaluationOptions
     from vsda.evaluation.evaluate import evaluate as evaluate_set
     from vsda.evaluation.table import score_table
@@ -111,7 +119,8 @@ def evaluate(
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     options = EvaluationOptions(checkpoint=checkpoint, pictures=pictures, device=device)
-    scores = [evaluate_set(run, open_set(place), options) for place in shards]
+    sets = [open_set(given_place(place)) for place in shards]
+    scores = [evaluate_set(run, each, options) for each in sets]
     if as_json:
         typer.echo(json.dumps(scores[0] if len(scores) == 1 else scores, indent=2))
         return

@@ -26,12 +26,13 @@ def with_sets(
 
     Args:
         recipe: Its sets are names under $VSDA_DATA/shards, or places.
-        given: Places by the recipe's key, which stand in for the recipe's; None where none are
-            given. Those that the run has no use for are passed over, and that is said.
+        given: Places or names by the recipe's key, which stand in for the recipe's; None where none
+            are given. Those that the run has no use for are passed over, and that is said.
         name: Of the recipe.
     """
     places = {
-        key: tuple(given.get(key) or map(set_place, getattr(recipe, key)))
+        key: tuple(map(given_place, given.get(key) or ()))
+        or tuple(map(set_place, getattr(recipe, key)))
         for key in ("images", "videos", "labelled_videos")
     }
     recipe = recipe.model_copy(update=places)
@@ -46,6 +47,18 @@ def with_sets(
 def set_place(name: str) -> str:
     """Return where a recipe's set lies: a bare name is under $VSDA_DATA/shards."""
     return name if "/" in name else str(data_folder("shards") / name)
+
+
+def given_place(name: str) -> str:
+    """Return where a set of the command line lies: as in a recipe, if there is no such place here.
+
+    Args:
+        name: A place, or a bare name.
+    """
+    from vsda.shards.names import INDEX_SUFFIX
+
+    is_here = Path(name).exists() or Path(f"{name}{INDEX_SUFFIX}").exists()
+    return name if is_here else set_place(name)
 
 
 def require_sets(recipe: "TrainRecipe") -> None:
@@ -77,7 +90,8 @@ def require_weights(recipe: "TrainRecipe", folder: Path) -> None:
     """Check that the initial weights of a run are there.
 
     Raises:
-        WeightsError: They are not; the message has the command that brings them.
+        WeightsError: They are not, and the message has the command that brings them; or they are
+            those of another network.
         UnknownNameError: There are no weights of that name.
     """
     from vsda.errors import WeightsError
@@ -85,6 +99,7 @@ def require_weights(recipe: "TrainRecipe", folder: Path) -> None:
 
     if not recipe.init.weights:
         return
+    _refuse_weights_of_others(recipe)
     otherwise = f"`--init {NO_WEIGHTS}` starts from random weights"
     try:
         place = str(find_weights(recipe.init.weights, folder))
@@ -95,6 +110,23 @@ def require_weights(recipe: "TrainRecipe", folder: Path) -> None:
             f"{place}: no such file of weights; `vsda weights list` shows those with a name, and "
             f"{otherwise}"
         )
+
+
+def _refuse_weights_of_others(recipe: "TrainRecipe") -> None:
+    """Refuse weights with a name that the recipe's network cannot take."""
+    from vsda.errors import WeightsError
+    from vsda.manifests import weights_sources
+
+    sources, network = weights_sources(), recipe.network.name
+    source = sources.get(recipe.init.weights)
+    if source is None or network in source.networks:
+        return
+    fitting = [name for name, other in sources.items() if network in other.networks]
+    raise WeightsError(
+        f"init.weights: {source.name} are weights for {' and '.join(source.networks)}, not for "
+        f"network.name {network}; `--init {NO_WEIGHTS}` starts from random weights, --init NAME "
+        f"from others: {', '.join(fitting)}"
+    )
 
 
 def _absence(recipe: "TrainRecipe", key: str, place: str) -> str:
@@ -129,7 +161,7 @@ def command_of(place: str, classes: str | None) -> str | None:
 
     folder, _, name = place.rpartition("/")
     name, _, split = name.rpartition("-")
-    out = "" if Path(folder) == data_folder("shards") else f" --out {folder}"
+    out = "" if Path(folder) == data_folder("shards") else f" --out {folder or '.'}"
     if name == _YTBB and split in _YTBB_SPLITS:
         chosen = "" if split == _YTBB_SPLITS[0] else f" --split {split}"
         return f"vsda fetch {name}{chosen}{out}"

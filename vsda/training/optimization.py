@@ -1,5 +1,6 @@
 """Optimisers and their schedules, by timm's names."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -89,6 +90,8 @@ def _scheduler(optimizer: Optimizer, settings: OptimizerSettings, steps: int) ->
         "warmup_lr_init": 0.0,
         "t_in_epochs": False,
     }
+    # They warn of a run of one step, whose learning rate is as it should be.
+    logging.getLogger("timm.scheduler").setLevel(logging.ERROR)
     if settings.schedule == "poly":
         return PolyLRScheduler(optimizer, power=0.9, **common)
     return CosineLRScheduler(optimizer, **common)

@@ -1,20 +1,25 @@
 """`vsda train`: a new run folder, or an old one resumed."""
 
+import contextlib
+import glob
 import itertools
 import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 from vsda.errors import RunError
+from vsda.recipes.load import check
 from vsda.recipes.train import TrainRecipe
 from vsda.storage import exclusive
-from vsda.training.checkpoint import latest_checkpoint, list_checkpoints
+from vsda.training.checkpoint import Checkpoint, latest_checkpoint, list_checkpoints
 from vsda.training.initial import initialise
 from vsda.training.inputs import RunInputs
 from vsda.training.loop import Trainer, write_recipe
 from vsda.training.provenance import provenance, write_provenance
 
 logger = logging.getLogger(__name__)
+
+_LOCK = ".lock"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,23 +30,32 @@ class RunOptions:
         run_dir: The run folder.
         weights_dir: Where initial weights lie that the recipe calls by their name.
         resume: Continue from the latest checkpoint; a folder without one starts anew.
+        is_new: The folder was made for this run, so it goes again if nothing comes into it.
     """
 
     run_dir: Path
     weights_dir: Path = Path("data/weights")
     resume: bool = False
+    is_new: bool = False
 
 
 def train(recipe: TrainRecipe, inputs: RunInputs, options: RunOptions) -> Path:
     """Train as `recipe` says and return the last checkpoint's path.
+
+    A start that fails before anything is written leaves no new folder.
 
     Raises:
         RunError: The folder holds a run and `resume` is off, or a run of another recipe.
     """
     if options.run_dir.exists() and not options.run_dir.is_dir():
         raise RunError(f"{options.run_dir}: is a file; --run names a folder")
-    with exclusive(options.run_dir / ".lock"):
-        return _train(recipe, inputs, options)
+    is_new = options.is_new or not options.run_dir.exists()
+    try:
+        with exclusive(options.run_dir / _LOCK):
+            return _train(recipe, inputs, options)
+    finally:
+        if is_new:
+            _remove_empty(options.run_dir)
 
 
 def _train(recipe: TrainRecipe, inputs: RunInputs, options: RunOptions) -> Path:
@@ -49,6 +63,8 @@ def _train(recipe: TrainRecipe, inputs: RunInputs, options: RunOptions) -> Path:
     if list_checkpoints(run_dir) and not options.resume:
         raise RunError(f"{run_dir}: holds a run already; add --resume, or choose another --run")
     checkpoint = latest_checkpoint(run_dir)
+    if checkpoint is not None:
+        recipe = _with_init_of(checkpoint, recipe, run_dir)
     trainer = Trainer(recipe, inputs, run_dir)
     if checkpoint is not None:
         trainer.restore(checkpoint)
@@ -83,17 +99,37 @@ def _made(folder: Path) -> bool:
 def last_run_dir(recipe_name: str, parent: Path) -> Path:
     """Return the folder `<recipe>-<n>` with the highest number under `parent`.
 
+    One without a checkpoint counts only where none has any: a start that failed has left it.
+
     Raises:
         RunError: There is none.
     """
-    numbers = [
-        int(path.name.removeprefix(f"{recipe_name}-"))
-        for path in parent.glob(f"{recipe_name}-*")
+    numbers = {
+        path: int(path.name.removeprefix(f"{recipe_name}-"))
+        for path in parent.glob(f"{glob.escape(recipe_name)}-*")
         if path.name.removeprefix(f"{recipe_name}-").isdecimal()
-    ]
+    }
     if not numbers:
         raise RunError(f"{parent}: no run {recipe_name}-<n> to resume; name its folder with --run")
-    return parent / f"{recipe_name}-{max(numbers)}"
+    return max(numbers, key=lambda path: (bool(list_checkpoints(path)), numbers[path]))
+
+
+def _remove_empty(run_dir: Path) -> None:
+    """Remove the run folder if there is nothing in it."""
+    with contextlib.suppress(OSError):  # of a folder that is not empty, or gone
+        run_dir.rmdir()
+
+
+def _with_init_of(checkpoint: Checkpoint, recipe: TrainRecipe, run_dir: Path) -> TrainRecipe:
+    """Return a recipe that states the initial weights that the checkpoint's run began with."""
+    began = check(TrainRecipe, checkpoint.recipe, "recipe of the checkpoint").init
+    if recipe.init.weights != began.weights:
+        logger.warning(
+            "%s: goes on from its own weights, so the initial ones are passed over: %s",
+            run_dir,
+            recipe.init.weights or "random",
+        )
+    return recipe.model_copy(update={"init": began})
 
 
 def _start(trainer: Trainer, recipe: TrainRecipe, inputs: RunInputs, options: RunOptions) -> None:
