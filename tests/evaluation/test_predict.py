@@ -189,7 +189,7 @@ def test_a_run_of_a_clip_network_is_judged_on_frames_and_stills(tmp_path):
 
 
 def test_logits_are_resized_by_the_centres_of_their_pixels():
-    """Two pixels a side to eight: with corners aligned the border would lie elsewhere."""
+    """The border lies a third of the way from the third centre; with corners aligned, at 12."""
     logits = torch.zeros(2, 1, 4)
-    logits[1, 0] = torch.tensor([-1.0, -1.0, -1.0, 4.0])
+    logits[1, 0] = torch.tensor([-1.0, -1.0, -1.0, 2.0])
     assert class_indices(logits, (1, 16)).tolist() == [[0] * 11 + [1] * 5]

@@ -86,12 +86,12 @@ def test_a_smaller_image_is_averaged_and_not_picked_from():
 
 def test_saturation_changes_colours_and_not_grey():
     grey = torch.arange(48, dtype=torch.uint8).view(1, 4, 12).expand(3, 4, 12)
-    red = torch.stack([torch.full((4, 4), value, dtype=torch.uint8) for value in (200, 60, 60)])
+    red = torch.stack([torch.full((4, 4), value, dtype=torch.uint8) for value in (140, 90, 90)])
     change = Augmentation(saturation=0.9)
     for seed in range(5):
         same = augment(grey, change, np.random.default_rng(seed))
         assert (same.int() - grey.int()).abs().max() <= 1
         changed = augment(red, change, np.random.default_rng(seed)).float()
         luma = torch.tensor([0.299, 0.587, 0.114])
-        assert (changed[:, 0, 0] @ luma).item() == pytest.approx(101.8, abs=2)
+        assert (changed[:, 0, 0] @ luma).item() == pytest.approx(104.95, abs=2)
         assert not torch.equal(changed, red.float())
