@@ -504,7 +504,7 @@ def counts(source, network):
     wanted, found = network.state_dict(), found_in(source)
     rules = Rules(
         classifiers=network.classifiers,
-        same_classes=True,
+        why_other_classes=None,
         skips=found.kind.skips,
         lacks=found.kind.lacks,
     )

@@ -7,7 +7,6 @@ so what must be kept is the step, the weights and the optimisers' states.
 import hashlib
 import io
 import logging
-import pickle
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,14 +16,16 @@ from typing import Any
 import torch
 
 from vsda.errors import RunError
-from vsda.storage import PART_SUFFIX, write_atomic
+from vsda.models.weights.files import DAMAGE, read_saved
+from vsda.storage import PART_SUFFIX, sha256_file, write_atomic
 
 logger = logging.getLogger(__name__)
 
 _NAME = re.compile(r"step-(\d{6,})\.pt")
 _KEYS = ("step", "network", "adversarial", "optimizers", "recipe", "inputs", "meter")
-_DAMAGE = (RuntimeError, EOFError, ValueError, OSError, KeyError, pickle.UnpicklingError)
-"""What torch.load raises for files that are cut, changed or something else."""
+_LONGEST = 200
+_KINDS = {"step": int, "optimizers": list}
+"""What lies under a key; a dict under all others."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +56,11 @@ def checkpoint_dir(run_dir: Path) -> Path:
     return run_dir / "checkpoints"
 
 
+def has_checkpoint_name(path: Path) -> bool:
+    """Return whether a file is called as this program calls its checkpoints."""
+    return _NAME.fullmatch(path.name) is not None
+
+
 def save_checkpoint(run_dir: Path, checkpoint: Checkpoint, keep: int) -> Path:
     """Write `checkpoint`, with its SHA-256 beside it, and drop all but the latest `keep`."""
     buffer = io.BytesIO()
@@ -74,7 +80,7 @@ def save_checkpoint(run_dir: Path, checkpoint: Checkpoint, keep: int) -> Path:
 
 def list_checkpoints(run_dir: Path) -> list[Path]:
     """Return a run's checkpoints by ascending step."""
-    found = [path for path in checkpoint_dir(run_dir).glob("step-*.pt") if _NAME.match(path.name)]
+    found = filter(has_checkpoint_name, checkpoint_dir(run_dir).glob("step-*.pt"))
     return sorted(found, key=lambda path: int(path.stem.partition("-")[2]))
 
 
@@ -103,25 +109,38 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     if not path.is_file():
         raise RunError(f"{path}: no such checkpoint")
-    data = path.read_bytes()
-    _check_digest(path, data)
+    check_digest(path)
     try:
-        raw = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except _DAMAGE as error:
+        with path.open("rb") as file:
+            raw = read_saved(file)
+    except DAMAGE as error:
+        message = " ".join(str(error).split())[:_LONGEST]
         raise RunError(
-            f"{path}: cannot be read as a checkpoint ({type(error).__name__}: {error})"
+            f"{path}: cannot be read as a checkpoint ({type(error).__name__}: {message})"
         ) from error
     if not isinstance(raw, dict) or not set(_KEYS) <= raw.keys():
         raise RunError(f"{path}: not a checkpoint of a training run; expected the keys {_KEYS}")
+    for key in _KEYS:
+        kind = _KINDS.get(key, dict)
+        if not isinstance(raw[key], kind):
+            raise RunError(
+                f"{path}: not a checkpoint of a training run; its {key!r} is a"
+                f" {type(raw[key]).__name__}, expected a {kind.__name__}"
+            )
     return Checkpoint(**{key: raw[key] for key in _KEYS})
 
 
-def _check_digest(path: Path, data: bytes) -> None:
+def check_digest(path: Path) -> None:
+    """Compare a checkpoint with the SHA-256 that was written beside it, if it still lies there.
+
+    Raises:
+        RunError: It was changed since.
+    """
     beside = _digest_path(path)
     if not beside.is_file():
-        return  # a checkpoint that somebody copied alone: torch's own checks must do
-    expected = beside.read_text().partition(" ")[0]
-    if hashlib.sha256(data).hexdigest() != expected:
+        return  # a checkpoint that somebody copied alone: the checks of its content must do
+    expected = beside.read_bytes().partition(b" ")[0].strip()
+    if sha256_file(path).encode() != expected:
         raise RunError(f"{path}: damaged: its SHA-256 is not the one in {beside.name}")
 
 

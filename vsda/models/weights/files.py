@@ -183,7 +183,8 @@ def _pieces(state: object, place: str | Path) -> dict[str, Piece]:
     for name, tensor in state.items():
         if not _is_plain(tensor):
             raise WeightsError(
-                f"{place}: {shown(name)} is sparse, or holds fewer values than it claims; {EXPECTED}"
+                f"{place}: {shown(name)} is sparse, or holds fewer values than it claims;"
+                f" {EXPECTED}"
             )
     return {name: _piece(name, tensor) for name, tensor in state.items()}
 

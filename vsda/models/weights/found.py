@@ -19,7 +19,7 @@ _PREFIXES = ("module.", "_orig_mod.")
 """What DataParallel and torch.compile put before all names."""
 _MOST_WRAPPERS = 4
 _LONGEST = 200
-_ALSO_INTO: dict[str | None, tuple[str, ...]] = {name: () for name in MODELS} | {"swin_upernet": ("video_swin_upernet",)}
+_INFLATED = {"swin_upernet": ("video_swin_upernet",)}
 """What takes the weights of a network beside that network itself."""
 
 
@@ -44,8 +44,8 @@ class FoundWeights:
     @property
     def networks(self) -> tuple[str, ...]:
         """The networks that it can be loaded into, by the names of recipes."""
-        if self.network in _ALSO_INTO:
-            return self.network, *_ALSO_INTO[self.network]
+        if network := self.network:
+            return network, *_INFLATED.get(network, ())
         return tuple(name for name, kind in MODELS.items() if issubclass(kind, self.kind.networks))
 
     @property

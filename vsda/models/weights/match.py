@@ -59,7 +59,7 @@ def match_names(pieces: Pieces, wanted: Mapping[str, Tensor], rules: Rules) -> M
             match.fitting[name] = got
         elif not reason:
             match.misfits.append(_describe(name, got, want))
-            match.lacking += [name] if got is None else []
+            match.lacking.extend([name] if got is None else [])
     return match
 
 
