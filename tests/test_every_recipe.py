@@ -187,7 +187,7 @@ def test_full_size_network_of_a_recipe_can_be_built(name):
 
 
 @pytest.mark.parametrize("name", recipe_paths("small"))
-def test_small_network_is_of_the_same_family_and_a_fiftieth_of_the_size(name):
+def test_small_network_is_of_the_same_family_and_less_than_a_tenth_of_the_size(name):
     overrides = [f"network.name={name}"]
     full, small = (load_train_recipe("swin-images", overrides, small=small) for small in (0, 1))
     assert type(small.network) is type(full.network)

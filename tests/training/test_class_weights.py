@@ -5,9 +5,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
-import torch
 from sklearn.utils.class_weight import compute_class_weight
-from torch.nn.functional import cross_entropy
 
 from tests.made_sets import make_images, make_sample, make_set, make_videos
 from vsda.recipes.train import ClassWeightSettings
@@ -177,21 +175,3 @@ def test_without_weights_all_are_one(tmp_path):
     found = class_weights(ClassWeightSettings(source="none"), CLASSES, [], [])
     assert found.values == (1.0, 1.0, 1.0)
     assert not found.uses_target_labels
-
-
-def test_weighted_cross_entropy_is_the_mean_by_the_sum_of_the_weights():
-    """By numpy: what a pixel counts is its class's weight over that of all labelled pixels."""
-    weights = np.array(inverse_frequency(THREE))
-    rng = np.random.default_rng(0)
-    logits, labels = rng.normal(size=(6, 3)), np.array([0, 1, 2, 1, IGNORE_INDEX, 0])
-    kept = labels != IGNORE_INDEX
-    log_probs = logits - np.log(np.exp(logits).sum(1, keepdims=True))
-    picked = log_probs[kept, labels[kept]]
-    expected = -(weights[labels[kept]] * picked).sum() / weights[labels[kept]].sum()
-    found = cross_entropy(
-        torch.tensor(logits),
-        torch.tensor(labels),
-        torch.tensor(weights),
-        ignore_index=IGNORE_INDEX,
-    )
-    assert found.item() == pytest.approx(expected)

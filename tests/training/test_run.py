@@ -384,3 +384,11 @@ def test_run_of_one_step_says_nothing_of_its_schedule(tmp_path, places, caplog):
     run(small_recipe(steps=1, optimizer=cosine), places, tmp_path / "run")
     run(small_recipe(steps=1, discriminator_optimizer=cosine), places, tmp_path / "other")
     assert not [each for each in caplog.records if each.name.startswith("timm")]
+
+
+def test_clusters_that_never_hold_both_domains_are_told(tmp_path, places, caplog):
+    """At `global` a token is a whole frame: 4 images and 3 frames rarely share a cluster."""
+    loss = CLUSTERED | {"placement": "global", "clusters": 7}
+    run(small_recipe(adversarial=loss, steps=2), places, tmp_path / "run")
+    assert "no cluster held two tokens of either domain" in caplog.text
+    assert "lower adversarial.clusters" in caplog.text

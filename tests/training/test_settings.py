@@ -161,3 +161,13 @@ def layers(module, kind):
 
 def widths(module, kind):
     return [each.out_features for each in layers(module, kind)]
+
+
+def test_an_optimiser_of_second_order_is_refused():
+    with pytest.raises(RecipeError, match="'adahessian' of timm needs second derivatives"):
+        optimizers(optimizer={"name": "adahessian"})
+
+
+def test_fewer_tokens_to_fit_than_clusters_are_refused():
+    with pytest.raises(UsageError, match=r"fit_tokens: got 2, expected at least one for each of 3"):
+        small_objective(adversarial=CLUSTERED | {"fit_tokens": 2})

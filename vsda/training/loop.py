@@ -182,6 +182,13 @@ class Trainer:
         log.write(self._step, {**means, "learning_rate": rate})
         shown = "  ".join(f"{name} {means[name]:.4g}" for name in _SHOWN if name in means)
         logger.info("step %d/%d  %s", self._step, self._recipe.steps, shown)
+        if means.get("num_valid_clusters") == 0:
+            logger.warning(
+                "step %d: no cluster held two tokens of either domain, so the clustered loss was 0 "
+                "and taught nothing; lower adversarial.clusters, raise batch_images and "
+                "batch_videos, or choose a shallower adversarial.placement",
+                self._step,
+            )
 
     def _check_finite(self, loss: float) -> None:
         state = self._objective.state_dict()

@@ -67,6 +67,11 @@ def build_optimization(
         )
     except (ValueError, AssertionError, TypeError) as error:
         raise RecipeError(f"{table}.name: {settings.name!r} of timm: {error}") from error
+    if getattr(optimizer, "is_second_order", False):
+        raise RecipeError(
+            f"{table}.name: {settings.name!r} of timm needs second derivatives, which training "
+            "does not take; choose another, such as adamw"
+        )
     return Optimization(
         optimizer,
         _scheduler(optimizer, settings, steps),

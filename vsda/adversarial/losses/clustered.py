@@ -40,7 +40,7 @@ class Clustering:
         balance: `balanced` or `natural`, see `sample_pairs`.
 
     Raises:
-        UsageError: `num_pairs` does not fit.
+        UsageError: `num_pairs` or `fit_tokens` does not fit.
         ValueError: There is no such balance.
     """
 
@@ -52,6 +52,11 @@ class Clustering:
 
     def __post_init__(self) -> None:
         check_num_pairs(self.num_pairs, self.num_clusters)
+        if self.fit_tokens < self.num_clusters:
+            raise UsageError(
+                f"adversarial.fit_tokens: got {self.fit_tokens}, expected at least one for each of "
+                f"{self.num_clusters} clusters"
+            )
         if self.balance not in get_args(Balance):
             raise ValueError(f"balance: got {self.balance!r}, expected one of {get_args(Balance)}")
 
