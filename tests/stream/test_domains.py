@@ -151,7 +151,7 @@ def test_labels_of_images_that_are_not_wanted_are_not_even_read(sets, tmp_path):
 
 def test_images_without_masks_are_refused_where_their_labels_count(tmp_path):
     bare = [replace(one, seg=None) for one in stills(5)]
-    with pytest.raises(ShardError, match=r"has no seg\.png"):
+    with pytest.raises(ShardError, match=r"none of 5 samples has a seg\.png"):
         batches(DomainSets(images=joined(tmp_path, bare)))
 
 

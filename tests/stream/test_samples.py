@@ -7,11 +7,11 @@ from tests.stream.made_clips import brightness, frames, is_flipped, joined, numb
 from vsda.errors import ShardError
 from vsda.stream.clips import ClipShape
 from vsda.stream.order import Draw
-from vsda.stream.samples import Labels, Look, Samples
+from vsda.stream.samples import Look, Samples
 from vsda.stream.transforms import Augmentation
 from vsda.taxonomy import class_set
 
-SOME = Labels(classes=class_set("person,dog"), some=True)
+CLASSES = class_set("person,dog")
 FLIP = Augmentation(flip=True)
 EVERYTHING = Augmentation(flip=True, brightness=0.6, contrast=0.5, saturation=0.5, hue=0.3)
 
@@ -33,12 +33,13 @@ def test_a_clip_near_the_end_is_moved_into_its_sequence(tmp_path):
 
 
 def test_a_clip_of_a_short_sequence_holds_its_last_frame(tmp_path):
-    samples = Samples(joined(tmp_path, frames("bear", 3), frames("cows", 4)), look(), SOME)
+    samples = Samples(joined(tmp_path, frames("bear", 3), frames("cows", 4)), look(), CLASSES)
     for position in range(3):
         clip, masks = samples[Draw(0, position)]
         assert numbers(clip) == [0, 1, 2, 2]
         assert torch.equal(clip[3], clip[2])
-        assert torch.equal(masks[3], masks[2])
+        assert masks[:3].unique().tolist() == [1, 2]
+        assert masks[3].unique().tolist() == [255]
 
 
 def test_a_clip_of_a_still_image_is_that_image_all_along(tmp_path):
@@ -48,16 +49,16 @@ def test_a_clip_of_a_still_image_is_that_image_all_along(tmp_path):
 
 def test_a_single_picture_has_no_time(tmp_path):
     shards = joined(tmp_path, frames("bear", 9))
-    picture, mask = Samples(shards, look(clip=None), SOME)[Draw(0, 3)]
+    picture, mask = Samples(shards, look(clip=None), CLASSES)[Draw(0, 3)]
     assert picture.shape == (3, 32, 32)
     assert mask.shape == (32, 32)
-    clip, masks = Samples(shards, look(clip=1), SOME)[Draw(0, 3)]
+    clip, masks = Samples(shards, look(clip=1), CLASSES)[Draw(0, 3)]
     assert torch.equal(clip, picture[None])
     assert torch.equal(masks, mask[None])
 
 
 def test_frames_without_a_mask_are_ignored_in_clips_and_never_drawn(tmp_path):
-    samples = Samples(joined(tmp_path, frames("bear", 9, labelled={2, 8})), look(), SOME)
+    samples = Samples(joined(tmp_path, frames("bear", 9, labelled={2, 8})), look(), CLASSES)
     assert len(samples) == 2
     clip, masks = samples[Draw(0, 0)]
     assert numbers(clip) == [2, 3, 4, 5]
@@ -69,14 +70,31 @@ def test_frames_without_a_mask_are_ignored_in_clips_and_never_drawn(tmp_path):
     assert masks[3].unique().tolist() == [1, 2]
 
 
+def test_samples_that_are_left_out_are_told_once_for_each_set(tmp_path, caplog):
+    shards = joined(tmp_path, frames("bear", 9, labelled={2, 8}), stills(2))
+    with caplog.at_level("INFO", "vsda"):
+        assert len(Samples(shards, look(clip=None), CLASSES)) == 4
+    assert caplog.messages == [
+        f"{tmp_path}/clips: 7 of 11 samples have no seg.png, so they are never drawn for their "
+        "labels; the first is made/bear/00000"
+    ]
+
+
+def test_nothing_is_told_of_a_set_with_all_its_masks(tmp_path, caplog):
+    with caplog.at_level("INFO", "vsda"):
+        Samples(joined(tmp_path, frames("bear", 4)), look(clip=None), CLASSES)
+        Samples(joined(tmp_path, frames("bear", 4, labelled=())), look(clip=None))
+    assert not caplog.messages
+
+
 def test_labelled_videos_without_any_mask_are_refused(tmp_path):
     shards = joined(tmp_path, frames("bear", 5, labelled=()))
-    with pytest.raises(ShardError, match=r"none of the 5 frames .* has a seg\.png; prepare"):
-        Samples(shards, look(), SOME)
+    with pytest.raises(ShardError, match=r"clips: none of 5 samples has a seg\.png; prepare"):
+        Samples(shards, look(), CLASSES)
 
 
 def test_a_clip_is_flipped_as_a_whole_and_its_masks_with_it(tmp_path):
-    samples = Samples(joined(tmp_path, frames("bear", 9)), look(augmentation=FLIP), SOME)
+    samples = Samples(joined(tmp_path, frames("bear", 9)), look(augmentation=FLIP), CLASSES)
     seen = set()
     for index in range(30):
         clip, masks = samples[Draw(index, index % 9)]

@@ -50,6 +50,12 @@ class IdxTable:
             if offset != _ABSENT
         }
 
+    def rows_with(self, field: str) -> NDArray[np.int64]:
+        """Return the rows of the samples that have a field."""
+        if field not in self.fields:
+            return np.zeros(0, np.int64)
+        return np.flatnonzero(self.spans[:, self.fields.index(field), 0] != _ABSENT)
+
 
 def split_member(name: str) -> tuple[str, str]:
     """Return key and field of a member: the field starts after the first dot of the file name."""

@@ -104,6 +104,16 @@ class RandomAccessShards:
         row = position - self._starts[shard]
         return SampleEntry(table.keys[row], shard, table.sample_fields(row))
 
+    def positions_with(self, field: str) -> NDArray[np.int64]:
+        """Return the positions of the samples that have a field, in order.
+
+        Raises:
+            ShardError: The `.idx` of a shard is missing, damaged or contradicts the index.
+        """
+        rows = [self._table(shard).rows_with(field) for shard in range(len(self._starts) - 1)]
+        found = [start + each for start, each in zip(self._starts, rows, strict=False)]
+        return np.concatenate([np.zeros(0, np.int64), *found])
+
     def read(self, position: int, fields: tuple[str, ...]) -> dict[str, bytes]:
         """Return the data of `fields` of the sample at `position` in [0, len).
 

@@ -75,6 +75,10 @@ class Sequences:
             np.concatenate([np.zeros(0, np.int64), *_lengths_by_shard(shards)]), dtype=np.int64
         )
 
+    def lengths(self) -> NDArray[np.int64]:
+        """Return the number of frames of each sequence, in order; 1 for a still image."""
+        return np.diff(self._ends, prepend=0)
+
     def around(self, position: int) -> range:
         """Return the positions of the sequence that holds `position`."""
         number = int(np.searchsorted(self._ends, position, side="right"))
@@ -83,7 +87,8 @@ class Sequences:
 
 def labelled_positions(shards: RandomAccessShards) -> list[int]:
     """Return the positions of the samples that have a mask."""
-    return [position for position, entry in enumerate(shards.entries) if "seg.png" in entry.fields]
+    positions: list[int] = shards.positions_with("seg.png").tolist()
+    return positions
 
 
 def read_clip(shards: RandomAccessShards, wanted: Mapping[int, tuple[str, ...]]) -> list[ReadFrame]:

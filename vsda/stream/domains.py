@@ -10,7 +10,8 @@ from vsda.recipes.train import TrainRecipe
 from vsda.stream.clips import ClipShape
 from vsda.stream.loader import Joined, StepDraws, stream_batches
 from vsda.stream.order import StreamOrder
-from vsda.stream.samples import Labels, Look, Samples
+from vsda.stream.remarks import place_of, tell_short
+from vsda.stream.samples import Look, Samples
 from vsda.stream.transforms import Augmentation
 from vsda.taxonomy import ClassSet
 
@@ -108,6 +109,7 @@ def stream_domains(
         ShardError: A sample cannot be read, or a set contradicts itself.
     """
     streams = _streams(recipe, classes, sources)
+    _tell_short(recipe, sources)
     if not streams:
         raise ValueError("expected sets of images, videos or labelled videos, got none")
     batches = [_parts(recipe, stream, place) for stream in streams.values()]
@@ -127,9 +129,9 @@ class _Stream:
 def _streams(recipe: TrainRecipe, classes: ClassSet, sources: DomainSets) -> dict[str, _Stream]:
     """Return the streams that the run has, by the field of `Batch`."""
     labels = {
-        "images": Labels(classes=classes) if recipe.image_labels else None,
+        "images": classes if recipe.image_labels else None,
         "videos": None,
-        "labelled_videos": Labels(classes=classes, some=True),
+        "labelled_videos": classes,
     }
     batch_sizes = {
         "images": recipe.batch_images,
@@ -145,6 +147,21 @@ def _streams(recipe: TrainRecipe, classes: ClassSet, sources: DomainSets) -> dic
         for name in STREAM_NUMBERS
         if (shards := getattr(sources, name)) is not None
     }
+
+
+def _tell_short(recipe: TrainRecipe, sources: DomainSets) -> None:
+    """Say once of each set how many of its sequences are shorter than a clip."""
+    shape = _clip_shape(recipe, "videos")
+    if shape is None or shape.frames == 1:
+        return
+    videos = [joined for joined in (sources.videos, sources.labelled_videos) if joined is not None]
+    sets = {
+        place_of(shards): (shards, sequences)
+        for joined in videos
+        for shards, sequences in zip(joined.sets, joined.sequences(), strict=True)
+    }
+    for shards, sequences in sets.values():
+        tell_short(shards, sequences, shape)
 
 
 def _look(recipe: TrainRecipe, name: str) -> Look:

@@ -19,6 +19,7 @@ from vsda.stream.clips import (
     read_clip,
 )
 from vsda.stream.order import Draw, StreamOrder
+from vsda.stream.remarks import tell_left_out
 
 
 class Joined:
@@ -32,6 +33,11 @@ class Joined:
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
 
+    @property
+    def sets(self) -> tuple[RandomAccessShards, ...]:
+        """The sets that are joined."""
+        return self._sets
+
     def sequences(self) -> tuple[Sequences, ...]:
         """Return which samples of each set are frames of one sequence.
 
@@ -43,12 +49,13 @@ class Joined:
         return self._sequences
 
     def labelled_positions(self) -> list[int]:
-        """Return the positions of the samples that have a mask."""
-        return [
-            end - len(shards) + position
-            for end, shards in zip(self._ends, self._sets, strict=True)
-            for position in labelled_positions(shards)
-        ]
+        """Return the positions of the samples that have a mask, and say how many have none."""
+        found: list[int] = []
+        for end, shards in zip(self._ends, self._sets, strict=True):
+            positions = labelled_positions(shards)
+            tell_left_out(shards, positions)
+            found += [end - len(shards) + position for position in positions]
+        return found
 
     def read(
         self,

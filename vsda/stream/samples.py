@@ -18,6 +18,7 @@ from vsda.shards.read import decode_mask
 from vsda.stream.clips import ClipShape, ReadFrame
 from vsda.stream.loader import Joined
 from vsda.stream.order import Draw
+from vsda.stream.remarks import place_of
 from vsda.stream.transforms import (
     Augmentation,
     augment,
@@ -47,42 +48,32 @@ class Look:
     clip: ClipShape | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Labels:
-    """Which labels a sample carries.
-
-    Attributes:
-        classes: What its masks are projected to.
-        some: Not every frame has a mask: those without are not drawn, and one that lies in the clip
-            of another gets a mask of `IGNORE_INDEX`. Else, a frame without a mask is an error.
-    """
-
-    classes: ClassSet
-    some: bool = False
-
-
 class Samples(Dataset[tuple[Tensor, ...]]):
-    """Pictures ([T,] 3, S, S) uint8 and, given `labels`, masks ([T,] S, S) uint8 of class indices.
+    """Pictures ([T,] 3, S, S) uint8 and, given `classes`, masks ([T,] S, S) uint8 of their indices.
 
     A draw is a frame: a clip starts there, or earlier where its sequence ends too soon. Where the
     sequence is shorter than a clip, the clip holds its last frame; so does that of a still image.
+
+    With `classes` frames without a mask are not drawn. One that lies in the clip of another has a
+    mask of `IGNORE_INDEX`, as has a last frame that is repeated: its pixels count once.
 
     Raises:
         ShardError: A set contradicts itself, or no frame has a mask.
     """
 
-    def __init__(self, shards: Joined, look: Look, labels: Labels | None = None) -> None:
-        self._shards, self._look, self._labels = shards, look, labels
+    def __init__(self, shards: Joined, look: Look, classes: ClassSet | None = None) -> None:
+        self._shards, self._look, self._classes = shards, look, classes
         self._shape = look.clip or ClipShape(frames=1)
         if self._shape.frames > 1:
             shards.sequences()  # so that a set that contradicts itself is refused here
         self._positions: Sequence[int] = range(len(shards))
-        if labels is not None and labels.some:
+        if classes is not None:
             self._positions = shards.labelled_positions()
             if not self._positions:
+                places = ", ".join(map(place_of, shards.sets))
                 raise ShardError(
-                    f"none of the {len(shards)} frames of the labelled videos has a {_MASK}; "
-                    "prepare the sets with --remap coco, or name them under videos"
+                    f"{places}: none of {len(shards)} samples has a {_MASK}; prepare with masks, "
+                    "or stream them without labels, under videos or with image_labels = false"
                 )
 
     def __len__(self) -> int:
@@ -91,31 +82,32 @@ class Samples(Dataset[tuple[Tensor, ...]]):
     def __getitem__(self, draw: Draw) -> tuple[Tensor, ...]:
         frames = self._read(self._positions[draw.position])
         parts = [torch.stack([self._picture(frame) for frame in frames])]
-        if self._labels is not None:
-            parts.append(torch.stack([_mask(frame, self._look, self._labels) for frame in frames]))
+        if self._classes is not None:
+            masks = [_mask(frame, self._look.size_px, self._classes) for frame in frames]
+            parts.append(torch.stack(masks))
         generator = np.random.default_rng([*self._look.seed, draw.index])
         # One draw for the whole clip: frames that are flipped one by one are no video.
         if self._look.augmentation.flip and generator.random() < 0.5:
             parts = [part.flip(-1) for part in parts]
         parts[0] = augment(parts[0], self._look.augmentation, generator)
-        return tuple(self._shaped(part) for part in parts)
+        pictures, *masks = parts
+        repeated = (pictures[-1:], *(torch.full_like(mask[-1:], IGNORE_INDEX) for mask in masks))
+        return tuple(map(self._shaped, parts, repeated))
 
     def _read(self, position: int) -> list[ReadFrame]:
-        if self._labels is None:
-            return self._shards.read(position, self._shape, ("jpg",))
-        if self._labels.some:
-            return self._shards.read(position, self._shape, ("jpg",), optional=(_MASK,))
-        return self._shards.read(position, self._shape, ("jpg", _MASK))
+        masks = () if self._classes is None else (_MASK,)
+        return self._shards.read(position, self._shape, ("jpg",), optional=masks)
 
     def _picture(self, frame: ReadFrame) -> Tensor:
         with naming(frame.key):
             return decode_resized(frame.fields["jpg"], self._look.size_px)
 
-    def _shaped(self, clip: Tensor) -> Tensor:
+    def _shaped(self, clip: Tensor, repeated: Tensor) -> Tensor:
+        """Return what is drawn with its dimension of time filled up, or without one."""
         if self._look.clip is None:
             return clip.squeeze(0)
         missing = self._shape.frames - len(clip)
-        return torch.cat([clip, clip[-1:].expand(missing, *clip.shape[1:])])
+        return torch.cat([clip, repeated.expand(missing, *clip.shape[1:])])
 
 
 @contextmanager
@@ -128,9 +120,9 @@ def naming(key: str) -> Iterator[None]:
         raise ShardError(message) from error
 
 
-def _mask(frame: ReadFrame, look: Look, labels: Labels) -> Tensor:
+def _mask(frame: ReadFrame, size_px: int, classes: ClassSet) -> Tensor:
     if _MASK not in frame.fields:
-        return torch.full((look.size_px, look.size_px), IGNORE_INDEX, dtype=torch.uint8)
+        return torch.full((size_px, size_px), IGNORE_INDEX, dtype=torch.uint8)
     with naming(frame.key):
-        mask = resize_mask(decode_mask(frame.fields[_MASK]), look.size_px)
-    return project_mask(mask, labels.classes)
+        mask = resize_mask(decode_mask(frame.fields[_MASK]), size_px)
+    return project_mask(mask, classes)

@@ -74,13 +74,15 @@ def open_inputs(recipe: TrainRecipe) -> RunInputs:
     weights = class_weights(recipe.class_weights, classes, labelled, labelled_videos or videos)
     if weights.uses_target_labels and not labelled_videos:
         logger.warning("class weights use the labels of the target videos: %s", weights.sets)
-    return RunInputs(
+    inputs = RunInputs(
         classes=classes,
         image_sets=images,
         video_sets=videos if recipe.uses_videos else (),
         labelled_video_sets=labelled_videos,
         weights=weights,
     )
+    _warn_of_doubles(inputs)
+    return inputs
 
 
 def _open_all(places: Sequence[str]) -> tuple[ShardSet, ...]:
@@ -104,6 +106,37 @@ def set_identity(shard_set: ShardSet) -> dict[str, str]:
     return {"name": index.name, "index_sha256": hashlib.sha256(index.to_json()).hexdigest()}
 
 
+def _warn_of_doubles(inputs: RunInputs) -> None:
+    """Warn of sets that the run reads more than once."""
+    uses = [(use, found) for use, sets in inputs.sets().items() for found in sets]
+    by_digest: dict[str, list[tuple[str, ShardSet]]] = {}
+    for use, found in uses:
+        by_digest.setdefault(set_identity(found)["index_sha256"], []).append((use, found))
+    for (first, found), *others in by_digest.values():
+        if others:
+            names = (first, *(use for use, _ in others))
+            place = f"{found.folder}/{found.index.name}"
+            logger.warning("%s: is in %s: %s", place, " and in ".join(names), _meaning(names))
+
+
+def _meaning(uses: Sequence[str]) -> str:
+    """Return what it means that the same set is in several places."""
+    if len(set(uses)) == 1:
+        return "its samples are drawn so much more often than those of others"
+    if "images" in uses:
+        return "the discriminator gets the same samples as both domains"
+    return "its frames are streamed with their labels, and once more without"
+
+
+def _way_to_labels(command: str) -> str:
+    """Return what gives labels to a set that `command` has made."""
+    if command.startswith("vsda prepare folder"):
+        return "prepare it with --masks and --class-map, or name it under videos"
+    if command.startswith("vsda fetch"):
+        return "its videos come without masks: name it under videos"
+    return "prepare --remap coco"
+
+
 def check_labels(shard_set: ShardSet, classes: ClassSet) -> None:
     """Check that a set's labels can be those of `classes`.
 
@@ -113,7 +146,8 @@ def check_labels(shard_set: ShardSet, classes: ClassSet) -> None:
     """
     index = shard_set.index
     if not index.class_pixels:
-        raise ShardError(f"{shard_set.folder}/{index.name}: has no seg.png; prepare --remap coco")
+        place = f"{shard_set.folder}/{index.name}"
+        raise ShardError(f"{place}: has no seg.png; {_way_to_labels(index.command)}")
     kept = index.settings.get("classes")
     if kept is None:  # not made by `vsda prepare`: nothing is known of what was left out
         return
