@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from tests.fetch.conftest import small_disk, weights_table  # noqa: F401  fixtures
 from tests.fetch.servers import FaultyServer
-from tests.fetch.weights_table import FILES, serve
+from tests.fetch.weights_table import FILES, safetensors_bytes, serve
 from tests.models.authors_layout import layout, random_state
 from vsda.cli.weights import weights_app
 from vsda.errors import RecipeError, UnknownNameError, WeightsError
@@ -136,7 +136,7 @@ class TestFetch:
         assert isinstance(result.exception, UnknownNameError)
 
     def test_a_full_disk_is_told(self, served, small_disk):  # noqa: F811
-        (served / "hub.safetensors").write_bytes(bytes(3_000_000))
+        (served / "hub.safetensors").write_bytes(safetensors_bytes(3_000_000))
         with FaultyServer(served) as server:
             result = run("fetch", "hub", "--mirror", server.url, "--out", small_disk, code=1)
         assert isinstance(result.exception, DiskFullError)

@@ -1,6 +1,7 @@
 """What is known of a file before it comes, and whether the file that came is that one."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +20,14 @@ class Checks:
         sha256: Its SHA-256 in hexadecimal; one that is known in part has `...` for the rest, as in
             `e3d0b5b7...a492` or `586e9e4e...`.
         md5: Its MD5 in hexadecimal, for files whose authors publish no other digest.
+        look: Returns how a file differs from one of its kind, None if it does not; for files of
+            which nothing else is known.
     """
 
     size_bytes: int | None = None
     sha256: str | None = None
     md5: str | None = None
+    look: Callable[[Path], str | None] | None = None
 
     def fault(self, path: Path) -> str | None:
         """Return how the file at `path` differs, None if it is as it must be."""
@@ -31,6 +35,8 @@ class Checks:
         fault = self.fault_of(path.stat().st_size, sha256)
         if fault is None and self.md5 is not None and self.md5 != file_digest(path, "md5"):
             return f"its md5 is {file_digest(path, 'md5')}, expected {self.md5}"
+        if fault is None and self.look is not None:
+            return self.look(path)
         return fault
 
     def fault_of(self, size_bytes: int, sha256: str | None) -> str | None:

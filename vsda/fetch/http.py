@@ -64,10 +64,12 @@ def download_checked(
     *,
     limits: HttpLimits = DEFAULT_LIMITS,
     on_bytes: OnBytes | None = None,
+    again: bool = False,
 ) -> int:
     """Bring the file at `url` to `target` and return its size in bytes.
 
-    A file that is there and fits `checks` is left as it is. A path or another fsspec URL is copied.
+    A file that is there and fits `checks` is left as it is, unless it is to come `again`: then it
+    stays until the new one is whole. A path or another fsspec URL is copied.
 
     Raises:
         HttpStatusError: The server refuses the file.
@@ -78,7 +80,7 @@ def download_checked(
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with exclusive(target.with_name(target.name + LOCK_SUFFIX)):
-        if target.is_file() and checks.fault(target) is None:
+        if not again and target.is_file() and checks.fault(target) is None:
             return target.stat().st_size
         part = PartFile(target)
         with full_disk_stops(target):

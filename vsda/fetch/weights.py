@@ -12,6 +12,7 @@ from vsda.fetch.checks import Checks
 from vsda.fetch.http import DEFAULT_LIMITS, HttpLimits, download_checked
 from vsda.fetch.http_errors import HttpStatusError, NetworkError, WrongContentError
 from vsda.fetch.partial import PartFile
+from vsda.fetch.weights_file import weights_fault
 from vsda.manifests import WeightsSource, weights_sources
 from vsda.progress import byte_progress
 from vsda.storage import join
@@ -34,11 +35,13 @@ class WeightsOptions:
         folder: Where they lie on this machine.
         mirror: Folder or URL that has them by their files' names; None for the authors' servers.
         limits: When a download gives up.
+        again: Bring what is there, too.
     """
 
     folder: Path
     mirror: str | None = None
     limits: HttpLimits = DEFAULT_LIMITS
+    again: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,7 +104,8 @@ def fetch_weights(names: Sequence[str], options: WeightsOptions) -> Iterator[Wei
     """Bring the files of `names` that are not there yet, and yield how it stands with each.
 
     One that fails does not stop the others. A file that is there is read and compared with its
-    digest, and comes anew if that is another.
+    digest, and comes anew if that is another. Where no digest is published, it must at least look
+    like a file of weights.
 
     Raises:
         UnknownNameError: There is no such name; before anything comes.
@@ -138,7 +142,7 @@ def _try(source: WeightsSource, options: WeightsOptions) -> WeightsReport:
     place = join(options.mirror, source.file) if options.mirror else source.url
     before = _identity(path)
     try:
-        size_bytes = _download(source, place, path, options.limits)
+        size_bytes = _download(source, place, path, options)
     except FetchError as error:
         message = f"{error}{_advice(error, path)}"
         return WeightsReport(
@@ -154,10 +158,13 @@ def _try(source: WeightsSource, options: WeightsOptions) -> WeightsReport:
     )
 
 
-def _download(source: WeightsSource, place: str, path: Path, limits: HttpLimits) -> int:
-    checks = Checks(size_bytes=source.size_bytes, sha256=source.sha256)
+def _download(source: WeightsSource, place: str, path: Path, options: WeightsOptions) -> int:
+    look = weights_fault if source.sha256 is None else None
+    checks = Checks(size_bytes=source.size_bytes, sha256=source.sha256, look=look)
     with byte_progress(f"weights: download {source.name}") as show:
-        return download_checked(place, path, checks, limits=limits, on_bytes=show)
+        return download_checked(
+            place, path, checks, limits=options.limits, on_bytes=show, again=options.again
+        )
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
