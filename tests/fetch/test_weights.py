@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.fetch.servers import FaultyServer
-from tests.fetch.weights_table import FILES, KNOWN, serve
+from tests.fetch.weights_table import FILES, KNOWN, safetensors_bytes, serve
 from vsda.errors import UnknownNameError, VsdaError, WeightsError
 from vsda.fetch.http import HttpLimits
 from vsda.fetch.http_errors import DiskFullError
@@ -197,7 +197,7 @@ class TestFetch:
             fetch(["swin"], folder, served)
 
     def test_a_disk_that_fills_up_keeps_what_came_and_stops_the_run(self, served, small_disk):
-        (served / "hub.safetensors").write_bytes(bytes(3_000_000))
+        (served / "hub.safetensors").write_bytes(safetensors_bytes(3_000_000))
         folder = small_disk / "weights"
         with FaultyServer(served, chunked=True) as server:
             with pytest.raises(DiskFullError, match="what came is kept: free some space"):

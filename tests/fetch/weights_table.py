@@ -1,15 +1,26 @@
 """A table of weights whose files are small enough to be served by a test."""
 
 import hashlib
+import json
 import random
+import struct
 from pathlib import Path
 
 from vsda.manifests import weights, weights_sources
 
+
+def safetensors_bytes(num_bytes):
+    """Return a file of safetensors with noise as its values, `num_bytes` long."""
+    size_bytes = num_bytes - 100
+    row = {"dtype": "U8", "shape": [size_bytes], "data_offsets": [0, size_bytes]}
+    header = json.dumps({"a": row}).ljust(92).encode()
+    return struct.pack("<Q", len(header)) + header + random.Random(3).randbytes(size_bytes)
+
+
 FILES = {
     "swin.pth": random.Random(1).randbytes(300_000),
     "resnet-cafe.pth": random.Random(2).randbytes(40_000),
-    "hub.safetensors": random.Random(3).randbytes(20_000),
+    "hub.safetensors": safetensors_bytes(20_000),
 }
 NAMES = {"swin": "swin.pth", "resnet": "resnet-cafe.pth", "hub": "hub.safetensors"}
 """Of `swin` all is known, of `resnet` the first digits of its digest, of `hub` nothing."""

@@ -38,12 +38,21 @@ def remote_errors(place: Place, failed: str) -> Iterator[None]:
 
 def remote_error(place: Place, failed: str, error: BaseException) -> VsdaError:
     """Return the error that tells a user of `error`, raised by a file system."""
+    error = _behind_absence(error)
     name = type(error).__name__
     is_absence = isinstance(error, FileNotFoundError) and error.errno is None
     message = f"not found: {error}" if is_absence else str(error) or name
     is_remote = not isinstance(place, Path) and "://" in place
     advice = _advice(error, failed) if is_remote else ""
     return VsdaError(f"{place}: {failed}: {message}{advice}")
+
+
+def _behind_absence(error: BaseException) -> BaseException:
+    """Return why a server was not asked, where fsspec says "not found" of that; else `error`."""
+    cause = error.__cause__
+    if not isinstance(error, FileNotFoundError) or isinstance(cause, FileNotFoundError):
+        return error
+    return cause if isinstance(cause, OSError) else error
 
 
 def _is_remote(error: BaseException) -> bool:
