@@ -395,3 +395,51 @@ def test_the_auxiliary_head_is_loaded_where_the_network_has_one(tmp_path, author
     assert "auxiliary.convs.0.bn.running_mean" in report.loaded
     weight = authors_state["auxiliary_head.conv_seg.weight"]
     assert torch.equal(network.auxiliary.conv_seg.weight, weight)
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "_orig_mod.module."])
+@pytest.mark.parametrize("wrapper", [None, "state_dict"])
+def test_prefixes_of_wrappers_are_taken_off_and_told(tmp_path, prefix, wrapper):
+    state = {f"{prefix}{name}": tensor for name, tensor in tiny().state_dict().items()}
+    path = save(tmp_path, {wrapper: state} if wrapper else state)
+    report = load_weights(tiny(), path)
+    assert report.notes == (f"all names without their prefix {prefix!r}",)
+    assert not {why for why in report.skipped.values() if why != "follows from the window size"}
+
+
+def test_a_prefix_of_some_names_stays(tmp_path, checkpoint):
+    state = tiny().state_dict() | {"module.more": torch.zeros(1)}
+    assert "has 'module.more', which the network lacks" in refusal(save(tmp_path, state))
+
+
+def test_a_name_of_a_megabyte_is_cut_in_messages(tmp_path):
+    long = "k" * 1_000_000
+    network = tiny().state_dict()
+    for content in ({long: torch.zeros(1)}, network | {long: torch.zeros(1)}, {long: 1}):
+        assert len(refusal(save(tmp_path, content))) < 700
+
+
+@pytest.mark.parametrize("with_recipe", [True, False])
+def test_a_checkpoint_of_another_network_says_which_it_is_of(tmp_path, with_recipe):
+    recipe = {"recipe": {"network": {"name": "swin_upernet"}}} if with_recipe else {}
+    path = save(tmp_path, {"network": tiny().state_dict()} | recipe)
+    network = DeepLabv3(num_classes=3, depths=(1, 1, 1, 1), width_per_group=8, decoder_channels=8)
+    message = refusal(path, network)
+    assert "it is a swin_upernet" in message
+    assert "this network is 'deeplabv3'; change network.name or the file" in message
+    assert "network.depths" not in message
+    assert read_weights(path).networks == ("swin_upernet", "video_swin_upernet")
+
+
+def test_a_file_that_lacks_some_tensors_is_told_of_may_miss(tmp_path):
+    state = tiny().state_dict()
+    del state["encoder.norm0.weight"]
+    path = save(tmp_path, state)
+    assert refusal(path).endswith(", or name what it may lack in init.may_miss")
+    report = load_weights(tiny(), path, may_miss=["encoder.norm0.*"])
+    assert "encoder.norm0.weight" in report.missing
+
+
+def test_what_a_file_has_too_much_is_no_matter_of_may_miss(tmp_path):
+    state = tiny().state_dict() | {"encoder.more": torch.zeros(1)}
+    assert "may_miss" not in refusal(save(tmp_path, state))
