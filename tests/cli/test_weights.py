@@ -14,7 +14,7 @@ from tests.fetch.servers import FaultyServer
 from tests.fetch.weights_table import FILES, safetensors_bytes, serve
 from tests.models.authors_layout import layout, random_state
 from vsda.cli.weights import weights_app
-from vsda.errors import RecipeError, UnknownNameError, WeightsError
+from vsda.errors import RecipeError, UnknownNameError, UsageError, WeightsError
 from vsda.fetch.http_errors import DiskFullError
 from vsda.manifests import weights_sources
 from vsda.models import MODELS
@@ -111,6 +111,14 @@ class TestFetch:
         again = run("fetch", "swin", "--mirror", served)
         assert "(up to date)" in again.stdout
 
+    def test_again_brings_what_is_there_anew(self, folder, served):
+        run("fetch", "hub", "--mirror", served)
+        other = safetensors_bytes(30_000)
+        (served / "hub.safetensors").write_bytes(other)
+        assert "(up to date)" in run("fetch", "hub", "--mirror", served).stdout
+        assert "(fetched)" in run("fetch", "hub", "--mirror", served, "--again").stdout
+        assert (folder / "hub.safetensors").read_bytes() == other
+
     def test_another_folder_may_be_given(self, folder, served, tmp_path):
         run("fetch", "hub", "--mirror", served, "--out", tmp_path / "else")
         assert (tmp_path / "else" / "hub.safetensors").is_file()
@@ -159,6 +167,43 @@ class TestCheck:
             line for line in lines if "classifier of 5 classes, the network has 3" in line
         ]
         assert [line.split()[1] for line in classifier] == ["skipped", "missing"]
+
+    def test_with_all_every_name_is_listed(self, authors_file):
+        result = run("check", authors_file, *SETTINGS, "--all")
+        listed = [line.strip() for line in result.stdout.splitlines() if line.startswith("    ")]
+        found = json.loads(run("check", authors_file, *SETTINGS, "--json").stdout)
+        assert sorted(listed) == sorted([*found["loaded"], *found["skipped"], *found["missing"]])
+        assert f"  {len(found['loaded'])} loaded:" in result.stdout.splitlines()
+
+    def test_all_needs_a_recipe(self, authors_file):
+        result = run("check", authors_file, "--all", code=1)
+        assert isinstance(result.exception, UsageError)
+
+    def test_a_classifier_of_as_many_classes_is_left_out_as_training_does(self, authors_file):
+        four = "--set=classes=person,dog,cat,car"
+        lines = run("check", authors_file, *SETTINGS, four).stdout.splitlines()
+        reason = "(the file does not say which classes it has)"
+        classifier = [line for line in lines if reason in line]
+        assert [line.split()[:2] for line in classifier] == [["2", "skipped"], ["2", "missing"]]
+
+    def test_a_run_folder_is_its_newest_checkpoint(self, tmp_path):
+        folder = tmp_path / "run" / "checkpoints"
+        folder.mkdir(parents=True)
+        state = MODELS["swin_upernet"](num_classes=3, **SMALL).state_dict()
+        for name in ("step-000005.pt", "step-000010.pt"):
+            torch.save({"network": state, "recipe": {"classes": "dog,person"}}, folder / name)
+        lines = run("check", tmp_path / "run", *SETTINGS).stdout.splitlines()
+        assert lines[0] == f"{folder}/step-000010.pt: weights of vsda"
+        assert not [line for line in lines if "classes it has" in line or "classifier" in line]
+
+    def test_a_name_that_would_move_the_cursor_or_fill_the_screen_is_shown_tamely(self, tmp_path):
+        state = MODELS["swin_upernet"](num_classes=3, **SMALL).state_dict()
+        odd = "a\n\x1b[31m" + "k" * 100_000 + ".num_batches_tracked"
+        torch.save(state | {odd: torch.zeros(1)}, tmp_path / "state.pt")
+        for more in ([], ["--all"]):
+            output = run("check", tmp_path / "state.pt", *SETTINGS, *more).stdout
+            assert "\x1b" not in output
+            assert max(map(len, output.splitlines())) < 500
 
     def test_as_json_every_name_is_accounted_for(self, authors_file):
         found = json.loads(run("check", authors_file, *SETTINGS, "--json").stdout)

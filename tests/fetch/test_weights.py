@@ -174,6 +174,43 @@ class TestFetch:
         assert str(report.state) == "failed"
         assert content(folder) == {"resnet-cafe.pth": b"mine"}
 
+    @pytest.mark.parametrize(
+        ("data", "told"),
+        [
+            (b"", "it begins with b''"),
+            (b"\x80\x02", "it begins with"),
+            (bytes(5_000), "it begins with b'.x00"),
+            (b"PK\x03\x04" + bytes(5_000), "a zip file without its end came"),
+            (FILES["hub.safetensors"][:9_000], "has 8900 bytes of values, its header says 19900"),
+            (FILES["hub.safetensors"] + b"x", "has 19901 bytes of values, its header says 19900"),
+            (b"\xff" * 8 + b"{}", "its header would have 18446744073709551615 bytes"),
+            (b"\x02" + bytes(7) + b"{]", r"cannot be read as that of safetensors \(JSONDec"),
+            (b"\x07" + bytes(7) + b'{"a":1}', r"cannot be read as that of safetensors \(TypeE"),
+        ],
+    )
+    def test_bytes_that_are_no_weights_are_refused_without_a_digest(
+        self, served, folder, data, told
+    ):
+        (served / "hub.safetensors").write_bytes(data)
+        (report,) = fetch(["hub"], folder, served)
+        assert re.search(told, report.message)
+        assert content(folder) == {}
+
+    def test_what_lies_there_and_is_no_weights_comes_anew(self, served, folder):
+        folder.mkdir()
+        (folder / "hub.safetensors").write_bytes(bytes(5_000))
+        (report,) = fetch(["hub"], folder, served)
+        assert str(report.state) == "fetched"
+        assert content(folder) == {"hub.safetensors": FILES["hub.safetensors"]}
+
+    def test_what_is_there_stays_where_it_cannot_come_again(self, served, folder):
+        fetch(["hub"], folder, served)
+        (served / "hub.safetensors").write_bytes(b"no weights")
+        options = WeightsOptions(folder=folder, mirror=str(served), limits=QUICK, again=True)
+        (report,) = fetch_weights(["hub"], options)
+        assert str(report.state) == "failed"
+        assert content(folder) == {"hub.safetensors": FILES["hub.safetensors"]}
+
     @pytest.mark.parametrize("page", ["html", "video"])
     def test_a_web_page_in_place_of_the_file_is_refused(self, served, folder, page):
         with FaultyServer(served, page=page) as server:
