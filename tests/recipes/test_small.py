@@ -57,11 +57,14 @@ def test_unknown_network_is_told(tmp_path):
         load_train_recipe(str(path), small=True)
 
 
-@pytest.mark.parametrize("setting", ["network=3", "adversarial=3", "init=3"])
-def test_small_form_does_not_hide_a_value_where_a_table_belongs(setting):
-    table = setting.partition("=")[0]
+@pytest.mark.parametrize("table", ["network", "adversarial", "init"])
+def test_small_form_does_not_hide_a_value_where_a_table_belongs(tmp_path, table):
+    path = tmp_path / "mine.toml"
+    path.write_text(f"{table} = 3\n")
+    with pytest.raises(RecipeError, match=rf"mine\.toml: {table}: got 3; expected a table"):
+        load_train_recipe(str(path), small=True)
     with pytest.raises(RecipeError, match=f": {table}: got 3; expected a table"):
-        load_train_recipe("swin-patch", [setting], small=True)
+        load_train_recipe("swin-patch", [f"{table}=3"], small=True)
 
 
 def test_name_of_a_network_that_is_a_list_has_no_small_form():

@@ -7,6 +7,7 @@ import pytest
 from tests.stream.made_clips import frames, joined, stills
 from vsda.recipes.train import TrainRecipe
 from vsda.stream.domains import DomainSets, Place, stream_domains
+from vsda.stream.loader import Joined
 from vsda.taxonomy import class_set
 
 CLIPS = {
@@ -53,7 +54,7 @@ def test_sequences_that_are_too_short_are_counted(tmp_path, said):
 
 def test_set_of_two_streams_is_told_once(tmp_path, said):
     videos = joined(tmp_path, frames("bear", 6))
-    assert len(said(videos=videos, labelled_videos=videos)) == 1
+    assert len(said(videos=videos, labelled_videos=Joined(videos.sets))) == 1
 
 
 def test_nothing_is_said_of_long_sequences_images_and_single_frames(tmp_path, said):

@@ -115,7 +115,8 @@ def check_tap(taps: Mapping[str, Tap], name: str | None) -> None:
     """Raise UsageError unless `name` is one of `taps`, or None."""
     if name is not None and name not in taps:
         raise UsageError(
-            f"placement {name!r}: this network has {', '.join(taps)}; choose one of them"
+            f"placement {name!r}: this network has {', '.join(taps)}; choose one of them, "
+            f"such as adversarial.placement={next(iter(taps))}"
         )
 
 
