@@ -195,7 +195,7 @@ class Trainer:
         infinite = [name for name, tensor in state.items() if not bool(tensor.isfinite().all())]
         if math.isfinite(loss) and not infinite:
             return
-        what = f"{infinite[0]} is not finite" if infinite else f"the loss is {loss}"
+        what = f"the loss is {loss}" + (f" and {infinite[0]} is not finite" if infinite else "")
         raise RunError(
             f"{self._run_dir}: diverged, {what} at step {self._step}; lower "
             "optimizer.learning_rate or adversarial.mu, or set optimizer.clip_norm"
