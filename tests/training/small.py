@@ -30,6 +30,14 @@ NETWORKS = {
         "decoder_channels": 16,
     },
 }
+NO_AUGMENTATION = {
+    "flip": False,
+    "resize": (1.0, 1.0),
+    "brightness": 0.0,
+    "contrast": 0.0,
+    "saturation": 0.0,
+    "hue": 0.0,
+}
 SMALL = {
     "classes": "person,dog",
     "size_px": 32,
@@ -40,7 +48,9 @@ SMALL = {
     "workers": 0,
     "log_every": 1,
     "checkpoint_every": 4,
+    "panels_every": 0,
     "network": SWIN,
+    "augmentation": NO_AUGMENTATION,
 }
 CLUSTERED = {"loss": "clustered", "pairs": 64, "hidden": (16,)}
 DOMAIN = {"loss": "domain", "hidden": (16,)}

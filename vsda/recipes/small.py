@@ -6,7 +6,8 @@ from typing import Any
 from vsda.errors import RecipeError
 from vsda.recipes.extends import read_extended, read_tables
 from vsda.recipes.load import find_recipe, load_recipe, recipe_paths, with_settings
-from vsda.recipes.train import DEFAULT_NETWORK, TrainRecipe
+from vsda.recipes.networks import DEFAULT_NETWORK
+from vsda.recipes.train import TrainRecipe
 
 KIND = "train"
 

@@ -1,119 +1,22 @@
 """The shape of pipelines/train/*.toml. A recipe states only what differs from these defaults."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Field, model_validator
 
+from vsda.recipes.augmentation import AugmentationSettings
 from vsda.recipes.load import Settings
-
-# Upper bounds are far above what anyone trains: they catch a slip of the hand before it fills the
-# memory, or no number of the machine can hold it.
-Positive = Annotated[int, Field(gt=0, le=1_000_000_000)]
-Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
-Width = Annotated[int, Field(gt=0, le=16_384)]
-Small = Annotated[int, Field(gt=0, le=1_024)]
-BatchSize = Annotated[int, Field(gt=0, le=65_536)]
-LabelledBatchSize = Annotated[int, Field(ge=2, le=65_536)]
-Level = Annotated[int, Field(ge=0, le=64)]
-Depths = Annotated[tuple[Small, ...], Field(min_length=1, max_length=8)]
-Share = Annotated[float, Field(ge=0, le=1)]
-NonNegative = Annotated[float, Field(ge=0)]
-
-
-class SwinSettings(Settings):
-    """What the Swin networks share; sizes default to Swin-T + UperNet."""
-
-    embed_dim: Width = 96
-    """Channels right after the patch embedding."""
-    depths: Depths = (2, 2, 6, 2)
-    num_heads: Depths = (3, 6, 12, 24)
-    window_size: Small = 7
-    """Attention window, in tokens."""
-    patch_size: Small = 4
-    """Side of a patch, in pixels."""
-    drop_path_rate: Share = 0.3
-    """Stochastic depth of the last block; Swin-T on ADE20k was trained with 0.3."""
-    decoder_channels: Width = 512
-    auxiliary: bool = False
-    """A second, small head on the last but one stage; see `auxiliary_weight` of the recipe."""
-
-    @model_validator(mode="after")
-    def _stages_agree(self) -> Self:
-        if len(self.depths) != len(self.num_heads):
-            raise ValueError(
-                f"depths has {len(self.depths)} stages and num_heads {len(self.num_heads)}"
-            )
-        return self
-
-
-class SwinUperNetSettings(SwinSettings):
-    """Swin Transformer + UperNet."""
-
-    name: Literal["swin_upernet"] = "swin_upernet"
-
-
-class VideoSwinUperNetSettings(SwinSettings):
-    """Video Swin Transformer + UperNet on each frame."""
-
-    name: Literal["video_swin_upernet"] = "video_swin_upernet"
-    window_frames: Small = 4
-    """Frames that an attention window spans."""
-    clip_frames: Small = 4
-    """Frames of a clip."""
-    image_padding: Literal["zeros", "none"] = "zeros"
-    """How an image becomes a clip. `zeros` is the paper's: the other frames are black, of the mean
-    colour to be exact, and attention sees them; no loss does. `none` takes the image as a clip of
-    one frame, which is what attention that passes over the padding would compute."""
-
-
-class DeepLabv3Settings(Settings):
-    """DeepLabv3 on a ResNet whose last two stages are dilated; sizes default to R101."""
-
-    name: Literal["deeplabv3"] = "deeplabv3"
-    depths: Depths = (3, 4, 23, 3)
-    """Blocks of each stage."""
-    width_per_group: Width = 64
-    """Width inside the first stage's blocks; they end four times 64 wide whatever it is."""
-    decoder_channels: Width = 256
-    auxiliary: bool = False
-    """A second, small head on the last but one stage; see `auxiliary_weight` of the recipe."""
-
-
-class TimmUperNetSettings(Settings):
-    """Any encoder of timm + UperNet."""
-
-    name: Literal["timm_upernet"] = "timm_upernet"
-    backbone: str = "convnext_tiny"
-    """Its name in timm."""
-    stages: Annotated[tuple[Level, ...], Field(max_length=8)] = ()
-    """Which of timm's feature levels the decoder takes; () chooses the last four."""
-    drop_path_rate: Share = 0.0
-    decoder_channels: Width = 512
-    auxiliary: bool = False
-    """A second, small head on the last but one stage; see `auxiliary_weight` of the recipe."""
-    options: dict[str, str | int | float | bool] = Field(default_factory=dict)
-    """More arguments of timm's `create_model`, such as pad_type = "same"."""
-
-
-DEFAULT_NETWORK = "swin_upernet"
-
-
-def _network_name(value: Any) -> Any:
-    """Return which of the networks a table describes; one without a name is the default."""
-    if isinstance(value, Mapping):
-        return value.get("name", DEFAULT_NETWORK)
-    return getattr(value, "name", None)
-
-
-NetworkSettings = Annotated[
-    Annotated[SwinUperNetSettings, Tag("swin_upernet")]
-    | Annotated[VideoSwinUperNetSettings, Tag("video_swin_upernet")]
-    | Annotated[DeepLabv3Settings, Tag("deeplabv3")]
-    | Annotated[TimmUperNetSettings, Tag("timm_upernet")],
-    Discriminator(_network_name),
-]
-"""The segmentation network: which keys it has depends on its `name`."""
+from vsda.recipes.networks import NetworkSettings, SwinUperNetSettings
+from vsda.recipes.numbers import (
+    BatchSize,
+    Count,
+    LabelledBatchSize,
+    NonNegative,
+    Positive,
+    Share,
+    Small,
+    Width,
+)
 
 
 class InitSettings(Settings):
@@ -227,19 +130,6 @@ class DiscriminatorOptimizerSettings(OptimizerSettings):
     schedule: Literal["constant", "cosine", "poly"] = "constant"
 
 
-class AugmentationSettings(Settings):
-    """Random changes of the labelled images; the paper states none."""
-
-    flip: bool = False
-    """Mirror left to right, half of the time; also applied to the video frames."""
-    brightness: Share = 0.0
-    """Factor drawn from [1 - b, 1 + b]; the same for contrast and saturation."""
-    contrast: Share = 0.0
-    saturation: Share = 0.0
-    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0
-    """Shift drawn from [-h, h], as a share of the hue circle."""
-
-
 class TrainRecipe(Settings):
     """One training run."""
 
@@ -258,11 +148,16 @@ class TrainRecipe(Settings):
     size_px: Width = 256
     """Images and frames are resized to a square of this side."""
     batch_images: LabelledBatchSize = 32
-    """At least two: the decoder normalises over the batch, down to maps of one pixel."""
+    """Images per step, over all devices and pieces together: a recipe means the same on one device
+    and on eight. At least two of them on each: the decoder normalises over them, down to maps of
+    one pixel."""
     batch_videos: BatchSize = 32
-    """Frames, or clips, per step."""
+    """Frames, or clips, per step; over all devices, too."""
     batch_labelled_videos: LabelledBatchSize = 32
-    """Frames, or clips, per step."""
+    """Frames, or clips, per step; over all devices, too."""
+    accumulate: Small = 1
+    """Pieces that a device cuts its share of a batch into, one after the other, where memory is
+    short. Batch normalisation sees one piece at a time."""
     clip_stride: Small = 1
     """Frames from one of a clip to the next."""
     steps: Positive = 40_000
@@ -270,9 +165,39 @@ class TrainRecipe(Settings):
     log_every: Positive = 50
     checkpoint_every: Positive = 1_000
     keep_checkpoints: Positive = 2
-    """The latest ones."""
+    """The latest ones; the best one on `validation` is kept besides."""
+    validation: tuple[str, ...] = ()
+    """Labelled sets on which the network is judged while it trains, by mean IoU; named as `images`
+    are. Sets of the target domain choose the best checkpoint by labels that an unlabelled setting
+    does not have: that is recorded."""
+    validate_every: Positive = 1_000
+    validation_samples: Positive = 500
+    """At most so many of them, spread evenly over the sets."""
+    panels_every: Count = 500
+    """Steps from one picture of image, truth, frame and prediction to the next; 0 for none."""
     workers: Annotated[int, Field(ge=0, le=1_024)] = 2
-    """Processes per stream that decode and resize."""
+    """Processes per stream and device that decode and resize."""
+    prefetch: Small = 2
+    """Batches that each of them has ready."""
+    damaged: Literal["raise", "skip"] = "raise"
+    """What a sample that cannot be read does: end the run, or be replaced by another one, which
+    follows from the seed, too."""
+    max_damaged: Positive = 100
+    """With `skip`, the run ends when more samples than these were replaced on one device."""
+    max_nonfinite: Positive = 10
+    """Steps in a row whose loss or gradient is not finite, after which the run ends. Such a step
+    changes nothing and is counted."""
+    precision: Literal["32", "bf16-mixed", "16-mixed"] = "32"
+    """Of matrix products and convolutions; weights, sums and losses have 32 bits in any case."""
+    compile: bool = False
+    """Compile encoder and decoder with torch.compile; the first steps take minutes then."""
+    channels_last: bool = False
+    """Lay out convolutions channels last, which tensor cores prefer."""
+    sync_batch_norm: bool = True
+    """On several devices batch normalisation takes the statistics of all of them together."""
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Decay per step of a running average of the weights, which is kept, judged and exported in
+    place of them; 0 keeps none."""
     auxiliary_weight: NonNegative = 0.4
     """Of the auxiliary head's cross-entropy, for networks that have one; the authors' value."""
     network: NetworkSettings = SwinUperNetSettings()
@@ -336,9 +261,20 @@ class TrainRecipe(Settings):
                 "videos",
                 "labelled_videos",
                 "init",
+                "accumulate",
                 "workers",
+                "prefetch",
+                "damaged",
+                "max_damaged",
+                "max_nonfinite",
+                "compile",
+                "channels_last",
                 "log_every",
                 "checkpoint_every",
                 "keep_checkpoints",
+                "validation",
+                "validate_every",
+                "validation_samples",
+                "panels_every",
             },
         )
