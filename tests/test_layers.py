@@ -13,6 +13,7 @@ ROOMS_WITHOUT_TORCH = [
     "errors",
     "resources",
     "progress",
+    "memory",
     "sample",
     "manifests",
     "taxonomy",

@@ -201,7 +201,7 @@ def test_texts_of_a_usual_size_do_no_harm(tmp_path):
 SCRIPT = """
 import sys
 from pathlib import Path
-from vsda.bench.memory import peak_bytes
+from vsda.memory import peak_bytes
 from vsda.prepare import PrepareOptions, prepare
 root, out = map(Path, sys.argv[1:])
 before = peak_bytes()

@@ -411,7 +411,7 @@ class TestFacts:
 
 SCRIPT = """
 import sys, time
-from vsda.bench.memory import peak_bytes
+from vsda.memory import peak_bytes
 from vsda.errors import ShardError
 from vsda.shards.idx import tar_members
 from vsda.shards.read import decode_mask

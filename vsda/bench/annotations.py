@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from vsda.bench.memory import peak_bytes
 from vsda.datasets.youtube_bb.annotations import read_annotations
 from vsda.datasets.youtube_bb.rows import RAW
+from vsda.memory import peak_bytes
 from vsda.taxonomy import ytbb_class_set
 
 REAL_NUM_ROWS = 5_600_000

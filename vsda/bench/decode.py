@@ -16,8 +16,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from vsda.bench.memory import peak_bytes
 from vsda.errors import ItemError
+from vsda.memory import peak_bytes
 from vsda.video.backends import read_frames
 from vsda.video.probe import probe
 from vsda.video.sandbox import run_limited

@@ -23,7 +23,7 @@ from PIL import Image
 
 from vsda.acquire.options import AcquireOptions, Content, DecodeLimits, Manners, Source
 from vsda.acquire.run import acquire
-from vsda.bench.memory import peak_bytes
+from vsda.memory import peak_bytes
 
 _WIDTH_PX, _HEIGHT_PX = 320, 240
 _SHORT_SIDE_PX = 240
