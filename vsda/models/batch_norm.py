@@ -22,7 +22,8 @@ def check_batch(module: nn.Module, num_images: int, where: str) -> None:
     """
     # SyncBatchNorm is another class: it sees the images of all processes.
     norms = (layer for layer in module.modules() if isinstance(layer, nn.BatchNorm2d))
-    if num_images == 1 and any(norm.training for norm in norms):
+    # A length that is not a plain number, as in an export, is looked at in training alone.
+    if any(norm.training for norm in norms) and num_images == 1:
         raise UsageError(
             f"{where} got a batch of 1 image in training mode, expected at least 2: its batch"
             " normalisation has one value per channel there; raise the batch size, or call"

@@ -98,7 +98,7 @@ class DeepLabv3(SegmentationNetwork):
             UsageError: A batch of one while batch normalisation is training.
         """
         maps = frame_maps(levels["stage4"].normed)
-        check_batch(self.decoder, len(maps), "DeepLabv3")
+        check_batch(self.decoder, maps.shape[0], "DeepLabv3")
         return resize(self.decoder(maps), size)
 
     def decode_auxiliary(self, levels: Mapping[str, Level], size: tuple[int, int]) -> Tensor | None:

@@ -175,7 +175,7 @@ def _recorded_patch(encoder: Any, filled: Tensor) -> Iterator[Levels]:
 
     def record(_: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
         (before,) = inputs
-        raw = before.reshape(len(filled), *grid, -1)  # (N, h*w, C) -> (N, h, w, C)
+        raw = before.reshape(filled.shape[0], *grid, -1)  # (N, h*w, C) -> (N, h, w, C)
         # A patch embedding without norm has an identity there, which returns what it is given.
         levels["patch"] = Level(raw, raw if output is before else output.reshape(raw.shape))
 

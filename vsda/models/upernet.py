@@ -88,7 +88,7 @@ class UperNet(nn.Module):
 
     def _pool(self, coarsest: Tensor) -> Tensor:
         """Return the coarsest map, joined with its averages over regions of four sizes."""
-        check_batch(self.psp_modules, len(coarsest), "UperNet")
+        check_batch(self.psp_modules, coarsest.shape[0], "UperNet")
         height, width = coarsest.shape[-2:]
         pooled = [resize(pool(coarsest), (height, width)) for pool in self.psp_modules]
         joined: Tensor = self.bottleneck(torch.cat([coarsest, *pooled], dim=1))
