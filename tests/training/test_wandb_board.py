@@ -147,7 +147,7 @@ def test_where_nobody_is_logged_in_the_run_is_kept_to_be_sent_later(resumed):
     folder, (_, (out, told)) = resumed
     assert out == ""
     assert told.startswith("W&B cannot be reached: ")
-    assert f"`wandb sync --append {folder}/run/wandb/offline-run-*` sends it" in told
+    assert f"`wandb sync {folder}/run/wandb/offline-run-*` sends it" in told
     assert told.count("\n") == 1
 
 

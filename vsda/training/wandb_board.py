@@ -94,7 +94,7 @@ def _begin(run_dir: Path, project: str, facts: Mapping[str, Any]) -> "wandb.Run"
         return wandb.init(**how, resume="allow")
     except wandb.Error as error:
         logger.warning(
-            "W&B cannot be reached: %s; what is for it is kept: `wandb sync --append %s` sends it",
+            "W&B cannot be reached: %s; what is for it is kept: `wandb sync %s` sends it",
             " ".join(str(error).split()),
             run_dir / "wandb" / "offline-run-*",
         )
