@@ -9,6 +9,7 @@ import torch
 
 from tests.made_sets import make_images, make_videos
 from tests.stream.made_clips import frames, joined, numbers, stills
+from tests.training.small import NO_AUGMENTATION
 from vsda.errors import ShardError
 from vsda.recipes.train import TrainRecipe
 from vsda.shards.read import RandomAccessShards
@@ -55,8 +56,10 @@ def clip_sets(tmp_path):
 
 
 def recipe(**settings):
-    augmentation = {"flip": True, "brightness": 0.4}
-    return TrainRecipe.model_validate(PLAIN | {"augmentation": augmentation} | settings)
+    """Return the plain recipe; what `augmentation` does not name is off."""
+    augmentation = settings.pop("augmentation", {"flip": True, "brightness": 0.4})
+    changes = {"augmentation": NO_AUGMENTATION | augmentation}
+    return TrainRecipe.model_validate(PLAIN | changes | settings)
 
 
 def batches(sets, start_step=0, **settings):
@@ -215,13 +218,16 @@ class TestClips:
         assert all(map(same, undisturbed[5:], resumed))
 
     def test_two_ranks_draw_what_one_would(self, clip_sets):
-        halved = recipe(**CLIPS | {"batch_images": 2, "batch_videos": 2})
+        settings = CLIPS | {"batch_videos": 4, "batch_labelled_videos": 4}
         ranks = [
-            list(stream_domains(halved, CLASSES, clip_sets, Place(rank=rank, world_size=2)))
+            list(
+                stream_domains(
+                    recipe(**settings), CLASSES, clip_sets, Place(rank=rank, world_size=2)
+                )
+            )
             for rank in range(2)
         ]
-        doubled = CLIPS | {"batch_images": 4, "batch_videos": 4, "batch_labelled_videos": 4}
-        for one, other, both in zip(*ranks, batches(clip_sets, **doubled), strict=True):
+        for one, other, both in zip(*ranks, batches(clip_sets, **settings), strict=True):
             for name in ("images", "videos", "labelled_videos"):
                 parts = [getattr(batch, name).pictures for batch in (one, other)]
                 assert torch.equal(torch.cat(parts), getattr(both, name).pictures)

@@ -8,21 +8,37 @@ import torch
 from PIL import Image
 
 from vsda.errors import ShardError
+from vsda.shards.write import encode_mask
+from vsda.stream.geometry import View
 from vsda.stream.transforms import (
     Augmentation,
     augment,
     decode_resized,
+    draw_colours,
     normalise,
-    project_mask,
-    resize_mask,
+    open_mask,
+    show_mask,
 )
 from vsda.taxonomy import class_set
+
+SAME = bytes(range(256))
 
 
 def jpeg(array, mode="RGB"):
     buffer = io.BytesIO()
     Image.fromarray(array).convert(mode).save(buffer, "JPEG", quality=95)
     return buffer.getvalue()
+
+
+def colours(seed):
+    return draw_colours(np.random.default_rng(seed))
+
+
+def shown(mask, size_px, classes=SAME):
+    """Return the (H, W) mask as a sample has it."""
+    out = np.empty((size_px, size_px), np.uint8)
+    show_mask(open_mask(encode_mask(mask)), View(), classes, out)
+    return out
 
 
 def test_image_is_resized_to_a_square_and_keeps_its_layout():
@@ -49,12 +65,26 @@ def test_cut_image_is_told():
 def test_mask_is_resized_without_new_ids():
     mask = np.zeros((480, 854), dtype=np.uint8)
     mask[100:300, 200:500] = 77
-    assert set(np.unique(resize_mask(mask, 64))) == {0, 77}
+    assert set(np.unique(shown(mask, 64))) == {0, 77}
 
 
-def test_projection_numbers_classes_in_the_order_of_their_ids():
-    labels = project_mask(np.array([[0, 1, 18, 44, 255]], dtype=np.uint8), class_set("dog,person"))
-    assert labels.tolist() == [[0, 1, 2, 0, 255]]
+def test_classes_are_numbered_in_the_order_of_their_ids():
+    mask = np.array([[0, 1, 18, 44, 255]] * 5, dtype=np.uint8)
+    table = class_set("dog,person").projection().tobytes()
+    assert shown(mask, 5, table).tolist() == [[0, 1, 2, 0, 255]] * 5
+
+
+def test_mask_that_is_no_grey_picture_is_told():
+    data = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(data, "PNG")
+    with pytest.raises(ShardError, match="expected a mask as 8-bit grey PNG, got mode RGB"):
+        open_mask(data.getvalue())
+
+
+def test_cut_mask_is_told():
+    data = encode_mask(np.random.default_rng(0).integers(0, 255, (64, 64)).astype(np.uint8))
+    with pytest.raises(ShardError, match=f"a picture of {len(data) // 2} bytes cannot be decoded"):
+        open_mask(data[: len(data) // 2])
 
 
 def test_normalised_mean_colour_is_zero():
@@ -62,17 +92,21 @@ def test_normalised_mean_colour_is_zero():
     assert normalise(mean.view(1, 3, 1, 1)).abs().max() < 0.01
 
 
+def test_normalised_pictures_are_contiguous_whatever_their_layout():
+    images = torch.arange(2 * 4 * 5 * 3, dtype=torch.uint8).view(2, 4, 5, 3).permute(0, 3, 1, 2)
+    assert normalise(images).is_contiguous()
+    assert torch.equal(normalise(images), normalise(images.contiguous()))
+
+
 def test_augmentation_off_changes_nothing():
     image = torch.arange(48, dtype=torch.uint8).view(3, 4, 4)
-    assert torch.equal(augment(image, Augmentation(), np.random.default_rng(0)), image)
+    assert torch.equal(augment(image, Augmentation(), colours(0)), image)
 
 
 def test_brightness_stays_within_its_reach():
     image = torch.full((3, 4, 4), 100, dtype=torch.uint8)
     change = Augmentation(brightness=0.5)
-    values = [
-        int(augment(image, change, np.random.default_rng(seed))[0, 0, 0]) for seed in range(50)
-    ]
+    values = [int(augment(image, change, colours(seed))[0, 0, 0]) for seed in range(50)]
     assert min(values) < 70
     assert max(values) > 130
     assert 49 <= min(values) <= max(values) <= 150
@@ -89,9 +123,9 @@ def test_saturation_changes_colours_and_not_grey():
     red = torch.stack([torch.full((4, 4), value, dtype=torch.uint8) for value in (140, 90, 90)])
     change = Augmentation(saturation=0.9)
     for seed in range(5):
-        same = augment(grey, change, np.random.default_rng(seed))
+        same = augment(grey, change, colours(seed))
         assert (same.int() - grey.int()).abs().max() <= 1
-        changed = augment(red, change, np.random.default_rng(seed)).float()
+        changed = augment(red, change, colours(seed)).float()
         luma = torch.tensor([0.299, 0.587, 0.114])
         assert (changed[:, 0, 0] @ luma).item() == pytest.approx(104.95, abs=2)
         assert not torch.equal(changed, red.float())

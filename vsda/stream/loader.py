@@ -3,12 +3,13 @@
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
-from vsda.errors import VsdaError
+from vsda.errors import ShardError, VsdaError
 from vsda.shards.read import RandomAccessShards
 from vsda.stream.clips import (
     ClipShape,
@@ -18,8 +19,9 @@ from vsda.stream.clips import (
     labelled_positions,
     read_clip,
 )
+from vsda.stream.damage import Damage
 from vsda.stream.order import Draw, StreamOrder
-from vsda.stream.remarks import tell_left_out
+from vsda.stream.remarks import place_of, tell_left_out
 
 
 class Joined:
@@ -57,6 +59,15 @@ class Joined:
             found += [end - len(shards) + position for position in positions]
         return found
 
+    def name(self, position: int) -> str:
+        """Return what to call a sample: its key, or its place where its set cannot tell."""
+        number, local = self._locate(position)
+        shards = self._sets[number]
+        try:
+            return shards.entry(local).key
+        except ShardError:
+            return f"{place_of(shards)}[{local}]"
+
     def read(
         self,
         position: int,
@@ -71,9 +82,8 @@ class Joined:
         Raises:
             ShardError: A frame cannot be read or lacks one of `fields`.
         """
-        number = bisect_right(self._ends, position)
+        number, local = self._locate(position)
         shards = self._sets[number]
-        local = position - self._ends[number] + len(shards)
         clip = range(local, local + 1)
         if shape.frames > 1:
             clip = clip_around(local, self.sequences()[number].around(local), shape)
@@ -82,6 +92,22 @@ class Joined:
             for place in clip
         }
         return read_clip(shards, wanted)
+
+    def _locate(self, position: int) -> tuple[int, int]:
+        """Return the number of a sample's set, and its position there."""
+        number = bisect_right(self._ends, position)
+        return number, position - self._ends[number] + len(self._sets[number])
+
+
+Drawn = tuple[tuple[Tensor, ...], tuple[Damage, ...]]
+"""The tensors of a step, (N, ...) each, and what was replaced in it."""
+
+
+class Batches(Protocol):
+    """Reads the samples of a step together."""
+
+    def __getitems__(self, draws: Sequence[Draw], /) -> Drawn:
+        """Return the samples of `draws`, side by side."""
 
 
 class StepDraws:
@@ -98,37 +124,48 @@ class StepDraws:
 
 
 class ErrorsAsValues(Dataset[Any]):
-    """Returns the errors of `dataset`: raised in a worker they would arrive as a traceback."""
+    """Returns the errors of `batches`: raised in a worker they would arrive as a traceback."""
 
-    def __init__(self, dataset: Dataset[Any]) -> None:
-        self._dataset = dataset
+    def __init__(self, batches: Batches) -> None:
+        self._batches = batches
 
-    def __getitem__(self, draw: Draw) -> Any:
+    def __getitems__(self, draws: list[Draw]) -> Drawn | VsdaError:
+        """Return the samples of a step, or why there are none."""
         try:
-            return self._dataset[draw]
+            return self._batches.__getitems__(draws)
         except VsdaError as error:
             return error
 
 
-def stream_batches(dataset: Dataset[Any], draws: StepDraws, workers: int) -> Iterator[Any]:
+def stream_batches(
+    batches: Batches, draws: StepDraws, workers: int, prefetch: int = 2
+) -> Iterator[Drawn]:
     """Yield one batch per step of `draws`, decoded by `workers` processes.
+
+    Args:
+        batches: What reads the samples of a step.
+        draws: The steps.
+        workers: Processes; 0 reads in this one, when a batch is asked for.
+        prefetch: Batches that each process has ready.
 
     Raises:
         ShardError: A sample cannot be read.
         VsdaError: A worker died.
     """
     loader: DataLoader[Any] = DataLoader(
-        ErrorsAsValues(dataset),
+        ErrorsAsValues(batches),
         batch_sampler=draws,
         num_workers=workers,
+        prefetch_factor=prefetch if workers else None,
         pin_memory=torch.cuda.is_available(),
-        collate_fn=_collate,
+        collate_fn=_as_it_is,
     )
     try:
         for batch in loader:
             if isinstance(batch, VsdaError):
                 raise batch
-            yield batch
+            tensors, damaged = batch
+            yield tuple(tensors), tuple(damaged)  # a thread that pins memory makes lists of them
     except RuntimeError as error:
         if "DataLoader worker" not in str(error) and "shared memory" not in str(error):
             raise
@@ -138,6 +175,5 @@ def stream_batches(dataset: Dataset[Any], draws: StepDraws, workers: int) -> Ite
         ) from error
 
 
-def _collate(items: list[Any]) -> Any:
-    errors = [item for item in items if isinstance(item, VsdaError)]
-    return errors[0] if errors else default_collate(items)
+def _as_it_is(batch: Any) -> Any:
+    return batch

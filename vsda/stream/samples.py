@@ -10,21 +10,27 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from vsda.errors import ShardError
-from vsda.shards.read import decode_mask
 from vsda.stream.clips import ClipShape, ReadFrame
-from vsda.stream.loader import Joined
+from vsda.stream.damage import MAX_ATTEMPTS, Damage, replacement
+from vsda.stream.geometry import View, Window, draw_squares, fill_outside, first_varied
+from vsda.stream.loader import Drawn, Joined
 from vsda.stream.order import Draw
 from vsda.stream.remarks import place_of
 from vsda.stream.transforms import (
+    GREY,
     Augmentation,
+    Colours,
+    Pixels,
     augment,
-    decode_resized,
-    project_mask,
-    resize_mask,
+    decode_picture,
+    draw_colours,
+    open_mask,
+    show_mask,
 )
 from vsda.taxonomy import IGNORE_INDEX, ClassSet
 
@@ -57,12 +63,26 @@ class Samples(Dataset[tuple[Tensor, ...]]):
     With `classes` frames without a mask are not drawn. One that lies in the clip of another has a
     mask of `IGNORE_INDEX`, as has a last frame that is repeated: its pixels count once.
 
+    Args:
+        shards: The sets.
+        look: What a sample looks like.
+        classes: That the masks are projected to; None leaves labels unread.
+        skip_damaged: Replace a sample that cannot be read by another one, instead of raising.
+
     Raises:
         ShardError: A set contradicts itself, or no frame has a mask.
     """
 
-    def __init__(self, shards: Joined, look: Look, classes: ClassSet | None = None) -> None:
-        self._shards, self._look, self._classes = shards, look, classes
+    def __init__(
+        self,
+        shards: Joined,
+        look: Look,
+        classes: ClassSet | None = None,
+        *,
+        skip_damaged: bool = False,
+    ) -> None:
+        self._shards, self._look, self._skip_damaged = shards, look, skip_damaged
+        self._table = b"" if classes is None else classes.projection().tobytes()
         self._shape = look.clip or ClipShape(frames=1)
         if self._shape.frames > 1:
             shards.sequences()  # so that a set that contradicts itself is refused here
@@ -80,34 +100,95 @@ class Samples(Dataset[tuple[Tensor, ...]]):
         return len(self._positions)
 
     def __getitem__(self, draw: Draw) -> tuple[Tensor, ...]:
-        frames = self._read(self._positions[draw.position])
-        parts = [torch.stack([self._picture(frame) for frame in frames])]
-        if self._classes is not None:
-            masks = [_mask(frame, self._look.size_px, self._classes) for frame in frames]
-            parts.append(torch.stack(masks))
+        tensors, _ = self.__getitems__([draw])
+        return tuple(tensor[0] for tensor in tensors)
+
+    def __getitems__(self, draws: Sequence[Draw]) -> Drawn:
+        """Return the samples of `draws` side by side, and what had to be replaced.
+
+        Each is decoded straight into its place in the batch. The pictures are channels last in
+        memory, as decoders give them.
+        """
+        frames, size_px = self._shape.frames, self._look.size_px
+        pictures = _empty(len(draws), frames, size_px, size_px, 3)
+        masks = _empty(len(draws), frames, size_px, size_px) if self._table else None
+        damaged: list[Damage] = []
+        for number, draw in enumerate(draws):
+            mask = None if masks is None else masks[number].numpy()
+            damaged += self._fill(draw, pictures[number], mask)
+        tensors = [pictures.movedim(-1, 2)] + ([] if masks is None else [masks])
+        if self._look.clip is None:
+            tensors = [tensor.squeeze(1) for tensor in tensors]
+        return tuple(tensors), tuple(damaged)
+
+    def _fill(self, draw: Draw, clip: Tensor, masks: Pixels | None) -> list[Damage]:
+        """Fill `clip` (T, S, S, 3) and `masks` (T, S, S); return what could not be read for it."""
+        damaged: list[Damage] = []
+        chosen = draw
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            position = self._positions[chosen.position]
+            try:
+                self._draw_into(position, draw, clip, masks)
+            except ShardError as error:
+                if not self._skip_damaged:
+                    raise
+                damaged.append(Damage(self._shards.name(position), str(error)))
+            else:
+                return damaged
+            chosen = replacement(draw, attempt, len(self), self._look.seed)
+        raise ShardError(
+            f"{damaged[0].message}; nor can {MAX_ATTEMPTS - 1} others be read that were drawn in "
+            "its place, so the set is out of reach, or damaged as a whole"
+        )
+
+    def _draw_into(self, position: int, draw: Draw, clip: Tensor, masks: Pixels | None) -> None:
+        frames = self._read(position)
+        opened = [] if masks is None else [_opened_mask(frame) for frame in frames]
+        # One draw for the whole clip: frames that are changed one by one are no video.
+        view, colours = self._drawn(draw, [mask for mask in opened if mask is not None])
+        pictures = clip.numpy()
+        windows = [
+            self._picture(frame, view, out) for frame, out in zip(frames, pictures, strict=False)
+        ]
+        if colours is not None:
+            seen = clip[: len(frames)].movedim(-1, 1)
+            seen.copy_(augment(seen, self._look.augmentation, colours))
+            for window, out in zip(windows, pictures, strict=False):
+                fill_outside(out, window, GREY)  # so that its shade does not tell the domains apart
+        pictures[len(frames) :] = pictures[len(frames) - 1]
+        if masks is not None:
+            masks.fill(IGNORE_INDEX)
+            for mask, out in zip(opened, masks, strict=False):
+                if mask is not None:
+                    show_mask(mask, view, self._table, out)
+
+    def _drawn(self, draw: Draw, masks: Sequence[Image.Image]) -> tuple[View, Colours | None]:
+        """Return how a sample with these `masks` is looked at, and how far its colours change."""
+        change = self._look.augmentation
+        if not change.is_random:
+            return View(), None
         generator = np.random.default_rng([*self._look.seed, draw.index])
-        # One draw for the whole clip: frames that are flipped one by one are no video.
-        if self._look.augmentation.flip and generator.random() < 0.5:
-            parts = [part.flip(-1) for part in parts]
-        parts[0] = augment(parts[0], self._look.augmentation, generator)
-        pictures, *masks = parts
-        repeated = (pictures[-1:], *(torch.full_like(mask[-1:], IGNORE_INDEX) for mask in masks))
-        return tuple(map(self._shaped, parts, repeated))
+        mirrored = change.flip and generator.random() < 0.5
+        colours = draw_colours(generator)
+        if not change.moves:
+            return View(mirrored=mirrored), colours if change.colours else None
+        squares = draw_squares(change.resize, generator)
+        square = squares[0]
+        if masks:
+            square = first_varied(squares, masks, self._table, change.max_class_share)
+        return View(mirrored=mirrored, square=square), colours if change.colours else None
+
+    def _picture(self, frame: ReadFrame, view: View, out: Pixels) -> Window:
+        with naming(frame.key):
+            return decode_picture(frame.fields["jpg"], view, out)
 
     def _read(self, position: int) -> list[ReadFrame]:
-        masks = () if self._classes is None else (_MASK,)
-        return self._shards.read(position, self._shape, ("jpg",), optional=masks)
+        optional = (_MASK,) if self._table else ()
+        return self._shards.read(position, self._shape, ("jpg",), optional=optional)
 
-    def _picture(self, frame: ReadFrame) -> Tensor:
-        with naming(frame.key):
-            return decode_resized(frame.fields["jpg"], self._look.size_px)
 
-    def _shaped(self, clip: Tensor, repeated: Tensor) -> Tensor:
-        """Return what is drawn with its dimension of time filled up, or without one."""
-        if self._look.clip is None:
-            return clip.squeeze(0)
-        missing = self._shape.frames - len(clip)
-        return torch.cat([clip, repeated.expand(missing, *clip.shape[1:])])
+def _empty(*shape: int) -> Tensor:
+    return torch.empty(shape, dtype=torch.uint8)
 
 
 @contextmanager
@@ -120,9 +201,8 @@ def naming(key: str) -> Iterator[None]:
         raise ShardError(message) from error
 
 
-def _mask(frame: ReadFrame, size_px: int, classes: ClassSet) -> Tensor:
+def _opened_mask(frame: ReadFrame) -> Image.Image | None:
     if _MASK not in frame.fields:
-        return torch.full((size_px, size_px), IGNORE_INDEX, dtype=torch.uint8)
+        return None
     with naming(frame.key):
-        mask = resize_mask(decode_mask(frame.fields[_MASK]), size_px)
-    return project_mask(mask, classes)
+        return open_mask(frame.fields[_MASK])

@@ -1,21 +1,27 @@
-"""Decoded pictures to network inputs: resize, augment, project classes, normalise."""
+"""Encoded pictures and masks to network inputs: decode, resize, project, augment, normalise."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional
 
 from vsda.errors import ShardError
-from vsda.sample import Mask
 from vsda.shards.pictures import PictureError, opened_picture
-from vsda.taxonomy import ClassSet
+from vsda.stream.geometry import View, Window, fill_outside
+from vsda.taxonomy import IGNORE_INDEX
 
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 """ImageNet's mean of RGB in [0, 1], as the pretrained encoders expect."""
 IMAGE_STD = (0.229, 0.224, 0.225)
+GREY = np.array([round(255 * mean) for mean in IMAGE_MEAN], dtype=np.uint8)
+"""What lies outside of a picture: its mean colour, 0 after `normalise`."""
+
+Pixels = NDArray[np.uint8]
+Colours = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,61 +29,132 @@ class Augmentation:
     """How far an image may be changed at random; see `AugmentationSettings` of the recipe."""
 
     flip: bool = False
+    resize: tuple[float, float] = (1.0, 1.0)
+    max_class_share: float = 1.0
     brightness: float = 0.0
     contrast: float = 0.0
     saturation: float = 0.0
     hue: float = 0.0
 
+    @property
+    def moves(self) -> bool:
+        """Tell whether squares are cut out of pictures, instead of squeezing them as a whole."""
+        return self.resize != (1.0, 1.0)
+
+    @property
+    def colours(self) -> bool:
+        """Tell whether colours change."""
+        return any((self.brightness, self.contrast, self.saturation, self.hue))
+
+    @property
+    def is_random(self) -> bool:
+        """Tell whether anything changes."""
+        return self.flip or self.moves or self.colours
+
+    def without_colours(self) -> "Augmentation":
+        """Return the same changes of geometry alone."""
+        return replace(self, brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0)
+
 
 def decode_resized(data: bytes, size_px: int) -> Tensor:
-    """Return the JPEG `data` as (3, size_px, size_px) uint8 RGB.
+    """Return the picture `data` as (3, size_px, size_px) uint8 RGB, channels last in memory.
 
-    The decoder itself scales down to the smallest eighth that is not below `size_px`, which is
-    several times faster for large originals; the rest is an antialiased bilinear resize.
+    Raises:
+        ShardError: The bytes are not a whole image.
+    """
+    pixels = np.empty((size_px, size_px, 3), dtype=np.uint8)
+    decode_picture(data, View(), pixels)
+    return torch.from_numpy(pixels).permute(2, 0, 1)
+
+
+def decode_picture(data: bytes, view: View, out: Pixels) -> Window:
+    """Write what `view` shows of the picture `data` into `out`, (S, S, 3) RGB; return the window.
+
+    The decoder itself scales down to the smallest eighth that is not below the size that the whole
+    picture has in the view, which is several times faster for large originals; the rest is an
+    antialiased bilinear resize. What lies outside of the picture becomes `GREY`.
 
     Raises:
         ShardError: The bytes are not a whole image.
     """
     try:
         with opened_picture(data) as image:
-            image.draft("RGB", (size_px, size_px))
-            rgb = image.convert("RGB").resize((size_px, size_px), Image.Resampling.BILINEAR)
+            window = view.window(image.size, len(out))
+            drafted = image.draft("RGB", window.scaled_px)
+            # A decoder that scales rounds sides up. A whole picture is squeezed with what it adds.
+            whole = drafted[1][2:] if drafted and view.square else image.size
+            rgb = image if image.mode == "RGB" else image.convert("RGB")
+            seen = window.cut_out(rgb, whole, Image.Resampling.BILINEAR)
+            out[window.seen] = np.asarray(seen)
     except PictureError as error:
         raise ShardError(f"an image of {len(data)} bytes cannot be decoded: {error}") from error
-    return torch.from_numpy(np.array(rgb)).permute(2, 0, 1)
+    fill_outside(out, window, GREY)
+    return window
 
 
-def resize_mask(mask: Mask, size_px: int) -> Mask:
-    """Return `mask` as (size_px, size_px), nearest neighbour."""
-    resized = Image.fromarray(mask).resize((size_px, size_px), Image.Resampling.NEAREST)
-    return np.array(resized)
+def open_mask(data: bytes) -> Image.Image:
+    """Return the mask that `encode_mask` wrote, decoded.
 
-
-def project_mask(mask: Mask, classes: ClassSet) -> Tensor:
-    """Return COCO ids as uint8 class indices: 0 background, 1..K in the set's order, 255 ignore."""
-    return torch.from_numpy(classes.projection()[mask])
-
-
-def augment(image: Tensor, change: Augmentation, generator: np.random.Generator) -> Tensor:
-    """Return the (3, H, W) uint8 `image` with randomly changed brightness and colours.
-
-    The number of draws from `generator` does not depend on the settings.
+    Raises:
+        ShardError: It cannot be decoded, or is no 8-bit grey picture.
     """
-    factors = generator.uniform(-1, 1, size=4)
+    try:
+        with opened_picture(data, "PNG") as image:
+            image.load()
+    except PictureError as error:
+        raise ShardError(f"a picture of {len(data)} bytes cannot be decoded: {error}") from error
+    if image.mode != "L":
+        raise ShardError(f"expected a mask as 8-bit grey PNG, got mode {image.mode}")
+    return image
+
+
+def show_mask(mask: Image.Image, view: View, classes: bytes, out: Pixels) -> None:
+    """Write the classes that `view` shows of a `mask` into `out`, (S, S), nearest neighbour.
+
+    Args:
+        mask: COCO ids, 8-bit grey.
+        view: Of its picture, too.
+        classes: The class index of each of the 256 values: `ClassSet.projection` as bytes.
+        out: What lies outside of the picture becomes `IGNORE_INDEX`.
+    """
+    window = view.window(mask.size, len(out))
+    seen = window.cut_out(mask, mask.size, Image.Resampling.NEAREST)
+    classified = seen.tobytes().translate(classes)
+    out[window.seen] = np.frombuffer(classified, np.uint8).reshape(seen.height, seen.width)
+    fill_outside(out, window, IGNORE_INDEX)
+
+
+def draw_colours(generator: np.random.Generator) -> Colours:
+    """Return (4,) draws from [-1, 1], as many whatever the settings are."""
+    return generator.uniform(-1, 1, size=4)
+
+
+def augment(image: Tensor, change: Augmentation, colours: Colours) -> Tensor:
+    """Return the ([T,] 3, H, W) uint8 `image` with changed brightness and colours.
+
+    Args:
+        image: A picture, or a clip that changes as a whole.
+        change: How far it may change.
+        colours: How far it does, as a share of that: from `draw_colours`.
+    """
     operations = (
         (change.brightness, functional.adjust_brightness, 1.0),
         (change.contrast, functional.adjust_contrast, 1.0),
         (change.saturation, functional.adjust_saturation, 1.0),
         (change.hue, functional.adjust_hue, 0.0),
     )
-    for factor, (reach, operation, neutral) in zip(factors, operations, strict=True):
+    for colour, (reach, operation, neutral) in zip(colours, operations, strict=True):
         if reach:
-            image = operation(image, neutral + float(factor) * reach)
+            image = operation(image, neutral + float(colour) * reach)
     return image
 
 
 def normalise(images: Tensor) -> Tensor:
-    """Return (..., 3, H, W) uint8 images as float32 with ImageNet's mean and deviation removed."""
+    """Return (..., 3, H, W) uint8 images as float32 with ImageNet's mean and deviation removed.
+
+    The result is contiguous, whatever the layout of `images`: it is made on the device anyway.
+    """
     mean = torch.tensor(IMAGE_MEAN, device=images.device).view(3, 1, 1)
     std = torch.tensor(IMAGE_STD, device=images.device).view(3, 1, 1)
-    return (images.float() / 255 - mean) / std
+    floats = images.to(torch.float32, memory_format=torch.contiguous_format)
+    return (floats / 255 - mean) / std
