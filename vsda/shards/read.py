@@ -3,6 +3,7 @@
 import bisect
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, overload
 
@@ -12,13 +13,14 @@ from PIL import Image
 
 from vsda.errors import ShardError
 from vsda.sample import FrameFacts, Mask, Sample
+from vsda.shards.cache import Cache
+from vsda.shards.extents import Extent, LocalExtents
 from vsda.shards.idx import MAX_FIELDS, MAX_SAMPLE_BYTES, IdxTable, Member, tar_members
 from vsda.shards.index import ShardSet
 from vsda.shards.pictures import Kind, PictureError, opened_picture
-from vsda.shards.tars import HEADER_BYTES, OpenTars, check_header, load_idx, whole_tar
-
-_GAP_BYTES = 1 << 18
-"""Bytes that nobody wants are read along up to here: that takes less time than another request."""
+from vsda.shards.remote import RemoteExtents
+from vsda.shards.tars import load_idx, whole_tar
+from vsda.storage import is_local
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,25 +38,6 @@ class SampleEntry:
     fields: Mapping[str, tuple[int, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Extent:
-    """The fields of one sample that are to be read: offset and size of each, at least one."""
-
-    position: int
-    entry: SampleEntry
-    spans: Mapping[str, tuple[int, int]]
-
-    @property
-    def start(self) -> int:
-        """Where the header of the first field lies."""
-        return min(offset for offset, _ in self.spans.values()) - HEADER_BYTES
-
-    @property
-    def end(self) -> int:
-        """Where the last field ends."""
-        return max(offset + size for offset, size in self.spans.values())
-
-
 class RandomAccessShards:
     """Any sample of a set by its position; one read per sample.
 
@@ -65,18 +48,29 @@ class RandomAccessShards:
     compared at every read, which takes microseconds. So other samples than the one asked for are
     never returned; a bit that turned inside of a picture shows at best when that is decoded.
 
+    Samples of a set on a URL are asked for at the same time, up to 16, and again where the server
+    fails for a while. `prefetch` does so for all that a batch is going to read.
+
     Args:
         shard_set: The set.
         hashed: Read each tar once as a whole, when the first of its samples is asked for, and
             compare its hash, so that no changed byte is ever returned. On a URL that is a download.
+        cache: Where to keep what was read of a set on a URL.
     """
 
-    def __init__(self, shard_set: ShardSet, *, hashed: bool = False) -> None:
+    def __init__(
+        self, shard_set: ShardSet, *, hashed: bool = False, cache: Cache | None = None
+    ) -> None:
         self._set = shard_set
         counts = [info.nsamples for info in shard_set.index.shards]
         self._starts = list(itertools.accumulate(counts, initial=0))
         self._tables: dict[int, IdxTable] = {}
-        self._tars = OpenTars(shard_set, hashed=hashed)
+        self._remote = (
+            None
+            if is_local(shard_set.folder)
+            else RemoteExtents(shard_set, hashed=hashed, cache=cache)
+        )
+        self._extents = self._remote or LocalExtents(shard_set, hashed=hashed)
 
     def __len__(self) -> int:
         return self._starts[-1]
@@ -97,9 +91,7 @@ class RandomAccessShards:
         Raises:
             ShardError: The `.idx` of its shard is missing, damaged or contradicts the index.
         """
-        if not 0 <= position < len(self):
-            raise IndexError(f"position {position} is outside of a set of {len(self)} samples")
-        shard = bisect.bisect_right(self._starts, position) - 1
+        shard = self._shard_of(position)
         table = self._table(shard)
         row = position - self._starts[shard]
         return SampleEntry(table.keys[row], shard, table.sample_fields(row))
@@ -110,6 +102,7 @@ class RandomAccessShards:
         Raises:
             ShardError: The `.idx` of a shard is missing, damaged or contradicts the index.
         """
+        self._load(range(len(self._starts) - 1))
         rows = [self._table(shard).rows_with(field) for shard in range(len(self._starts) - 1)]
         found = [start + each for start, each in zip(self._starts, rows, strict=False)]
         return np.concatenate([np.zeros(0, np.int64), *found])
@@ -133,16 +126,30 @@ class RandomAccessShards:
         Raises:
             ShardError: As `read` does.
         """
-        found: dict[int, dict[str, bytes]] = {}
-        for run in _runs(self._extent(position, wanted[position]) for position in sorted(wanted)):
-            start = min(extent.start for extent in run)
-            end = max(extent.end for extent in run)
-            data = self._tars.read(run[0].entry.shard, start, end - start)
-            for extent in run:
-                found[extent.position] = self._cut_out(extent, data, start)
-        return found
+        self._load_for(wanted)
+        return self._extents.read(
+            self._extent(position, wanted[position]) for position in sorted(wanted)
+        )
 
-    def _extent(self, position: int, fields: tuple[str, ...]) -> "_Extent":
+    def prefetch(self, wanted: Mapping[int, tuple[str, ...]]) -> None:
+        """Ask for the fields of all samples in `wanted` that are going to be read, in any order.
+
+        It does not wait: `read` and `read_several` do, for the samples and fields that were named
+        here. What was asked for before and not read by then is given up. A sample that cannot be
+        read is no error here but where it is read. On this machine there is nothing to be done.
+        """
+        if self._remote is None:
+            return
+        with suppress(ShardError):
+            self._load_for(wanted)
+        self._remote.prefetch(self._readable(wanted))
+
+    def _readable(self, wanted: Mapping[int, tuple[str, ...]]) -> Iterator[Extent]:
+        for position in sorted(wanted):
+            with suppress(ShardError):
+                yield self._extent(position, wanted[position])
+
+    def _extent(self, position: int, fields: tuple[str, ...]) -> Extent:
         entry = self.entry(position)
         missing = [name for name in fields if name not in entry.fields]
         if missing:
@@ -151,41 +158,30 @@ class RandomAccessShards:
                 f"{self._set.place(url)}: {entry.key} has no {', '.join(missing)}; "
                 f"it has {', '.join(entry.fields)}"
             )
-        return _Extent(position, entry, {name: entry.fields[name] for name in fields})
+        spans = {name: entry.fields[name] for name in fields}
+        return Extent(position, entry.shard, entry.key, spans)
 
-    def _cut_out(self, extent: "_Extent", data: bytes, start: int) -> dict[str, bytes]:
-        found = {}
-        for name, (offset, size) in extent.spans.items():
-            at = offset - start
-            key = extent.entry.key
-            if not check_header(data[at - HEADER_BYTES : at], f"{key}.{name}", size):
-                url = self._set.index.shards[extent.entry.shard].url
-                raise ShardError(
-                    f"{self._set.place(url)}: {key}.{name} is not where the .idx says, so "
-                    "the tar was changed; `vsda shards repair` mends the set"
-                )
-            found[name] = data[at : at + size]
-        return found
+    def _shard_of(self, position: int) -> int:
+        if not 0 <= position < len(self):
+            raise IndexError(f"position {position} is outside of a set of {len(self)} samples")
+        return bisect.bisect_right(self._starts, position) - 1
+
+    def _load_for(self, positions: Iterable[int]) -> None:
+        if self._remote is not None:
+            self._load({self._shard_of(position) for position in positions})
+
+    def _load(self, shards: Iterable[int]) -> None:
+        """Read the tables of several shards at the same time, where that is faster."""
+        if self._remote is None:
+            return
+        missing = [shard for shard in shards if shard not in self._tables]
+        self._tables |= self._remote.tables(missing)
 
     def _table(self, shard: int) -> IdxTable:
+        self._load([shard])
         if shard not in self._tables:
             self._tables[shard] = load_idx(self._set, self._set.index.shards[shard])
         return self._tables[shard]
-
-
-def _runs(extents: Iterable[_Extent]) -> Iterator[list[_Extent]]:
-    """Yield neighbours that are worth one read."""
-    run: list[_Extent] = []
-    for extent in extents:
-        if run and (
-            extent.entry.shard != run[-1].entry.shard
-            or abs(extent.start - run[-1].end) > _GAP_BYTES
-        ):
-            yield run
-            run = []
-        run.append(extent)
-    if run:
-        yield run
 
 
 class _Entries(Sequence[SampleEntry]):

@@ -28,20 +28,24 @@ HEADER_BYTES = tarfile.BLOCKSIZE
 MAX_OPEN_TARS = 128
 _NAME_BYTES, _SIZE, _CHECKSUM = 100, slice(124, 135), slice(148, 156)  # of a tar's header
 _BLOCK_BYTES = 1 << 20
-_MEND = "`vsda shards repair` mends the set"
-_OTHER_HASH = f"its hash is not the one in the index; {_MEND}"
+MEND = "`vsda shards repair` mends the set"
+_OTHER_HASH = f"its hash is not the one in the index; {MEND}"
 
 
 def check_size(shard_set: ShardSet, info: ShardInfo) -> None:
     """Raise `ShardError` where a tar is missing or has another size than the index says."""
+    compare_size(shard_set, info, file_size(shard_set.place(info.url)))
+
+
+def compare_size(shard_set: ShardSet, info: ShardInfo, size_bytes: int | None) -> None:
+    """Raise `ShardError` where a tar of `size_bytes`, None if it is missing, is not the one."""
     place = shard_set.place(info.url)
-    size_bytes = file_size(place)
     if size_bytes is None:
-        raise ShardError(f"{place}: missing; {_MEND}")
+        raise ShardError(f"{place}: missing; {MEND}")
     if size_bytes != info.filesize:
         raise ShardError(
             f"{place}: {size_bytes} bytes, its index says {info.filesize}: it was cut or replaced; "
-            f"{_MEND}"
+            f"{MEND}"
         )
 
 
@@ -54,8 +58,18 @@ def load_idx(shard_set: ShardSet, info: ShardInfo) -> IdxTable:
     """
     place = shard_set.place(info.idx_url)
     if file_size(place) is None:
-        raise ShardError(f"{place}: missing; {_MEND}")
+        raise ShardError(f"{place}: missing; {MEND}")
     data = read_bytes(place, most=info.filesize)  # a line is shorter than the headers it is of
+    return idx_table(shard_set, info, data)
+
+
+def idx_table(shard_set: ShardSet, info: ShardInfo, data: bytes) -> IdxTable:
+    """Return the table in `data`, the content of the `.idx` of a shard.
+
+    Raises:
+        ShardError: As `load_idx` does, but for a missing file.
+    """
+    place = shard_set.place(info.idx_url)
     if hashlib.sha256(data).hexdigest() != info.idx_sha256:
         raise ShardError(f"{place}: {_OTHER_HASH}")
     try:
@@ -64,7 +78,7 @@ def load_idx(shard_set: ShardSet, info: ShardInfo) -> IdxTable:
         raise ShardError(f"{place}: {error}") from error
     if len(table.keys) != info.nsamples:
         raise ShardError(
-            f"{place}: {len(table.keys)} samples, its index says {info.nsamples}; {_MEND}"
+            f"{place}: {len(table.keys)} samples, its index says {info.nsamples}; {MEND}"
         )
     _check_spans(table, info, place)
     return table
@@ -101,7 +115,8 @@ def check_header(block: bytes, name: str, size: int) -> bool:
     return (block[:_NAME_BYTES], found_size, checksum) == (stored, size, with_blanks)
 
 
-def _check_hash(shard_set: ShardSet, info: ShardInfo) -> None:
+def check_hash(shard_set: ShardSet, info: ShardInfo) -> None:
+    """Raise `ShardError` where a tar, which is read as a whole, has another hash than its index."""
     place = shard_set.place(info.url)
     if sha256_file(place) != info.sha256:
         raise ShardError(f"{place}: {_OTHER_HASH}")
@@ -131,6 +146,14 @@ def whole_tar(shard_set: ShardSet, info: ShardInfo) -> Iterator[IO[bytes]]:
         yield file
 
 
+def other_length(place: str, offset: int, size: int, found: int) -> ShardError:
+    """Return the error for `found` bytes where a tar should have `size` from `offset` on."""
+    return ShardError(
+        f"{place}: asked for {size} bytes at {offset}, got {found}; the tar was cut, or its server "
+        "ignores ranges"
+    )
+
+
 class OpenTars:
     """The tars that this process has open, at most `MAX_OPEN_TARS`.
 
@@ -149,10 +172,8 @@ class OpenTars:
         """Return `size` bytes of a tar; a `ShardError` where there are fewer."""
         data = self._reader(shard).read(offset, size)
         if len(data) != size:
-            raise ShardError(
-                f"{self._set.place(self._set.index.shards[shard].url)}: asked for {size} bytes at "
-                f"{offset}, got {len(data)}; the tar was cut, or its server ignores ranges"
-            )
+            place = self._set.place(self._set.index.shards[shard].url)
+            raise other_length(place, offset, size, len(data))
         return data
 
     def __getstate__(self) -> dict[str, Any]:
@@ -167,7 +188,7 @@ class OpenTars:
             info = self._set.index.shards[shard]
             check_size(self._set, info)
             if self._hashed and shard not in self._proven:
-                _check_hash(self._set, info)
+                check_hash(self._set, info)
                 self._proven.add(shard)
             if len(self._readers) >= MAX_OPEN_TARS:
                 self._readers.pop(next(iter(self._readers)))

@@ -3,6 +3,7 @@
 places  what a path or URL is, and what its file system can do
 remote  the errors of remote file systems, as one line with what to do
 read    reading, sizes, listings
+ranges  pieces of remote files, many at once
 write   files that appear whole
 tree    moving, copying, removing
 lease   one writer at a time on a URL
@@ -11,6 +12,7 @@ lock    one writer at a time anywhere
 
 from vsda.storage.lock import exclusive
 from vsda.storage.places import Place, is_local, join, local_path, to_place
+from vsda.storage.ranges import RemoteFiles
 from vsda.storage.read import (
     RangeReader,
     exists,
@@ -38,6 +40,7 @@ __all__ = [
     "PART_SUFFIX",
     "Place",
     "RangeReader",
+    "RemoteFiles",
     "atomic_file",
     "copy",
     "copy_here",

@@ -11,7 +11,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from vsda.errors import VsdaError
 from vsda.storage.places import Place, filesystem_of, join, local_path
-from vsda.storage.remote import LISTED, READ, remote_error, remote_errors
+from vsda.storage.remote import LISTED, READ, remote_error, remote_errors, says_absent
 
 BLOCK_BYTES = 1 << 20
 
@@ -111,9 +111,18 @@ def file_size(place: Place) -> int | None:
     info = _info(place)
     if info is None:
         return None
-    if info["size"] is None:
+    return known_size(place, info["size"])
+
+
+def known_size(place: Place, size: int | None) -> int:
+    """Return the size of a file in bytes that its file system tells.
+
+    Raises:
+        VsdaError: It is None.
+    """
+    if size is None:
         raise VsdaError(f"{place}: its server does not tell its size; copy it to this machine")
-    return cast("int", info["size"])
+    return size
 
 
 def modified_ns(place: Place) -> int | None:
@@ -174,7 +183,6 @@ def _info(place: Place) -> dict[str, Any] | None:
         absence = error.__cause__
         if not isinstance(absence, FileNotFoundError):
             raise
-        cause = absence.__cause__
-        if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
-            raise remote_error(place, "cannot be reached", cause) from absence
+        if not says_absent(absence):
+            raise remote_error(place, "cannot be reached", absence) from absence
         return None

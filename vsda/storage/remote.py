@@ -5,6 +5,7 @@ them need not be installed. So any error that a package brings counts as one of 
 those of Python itself, such as a TypeError, as a mistake in the code.
 """
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,10 @@ WRITTEN = "cannot be written"
 LISTED = "cannot be listed"
 REMOVED = "cannot be removed"
 
+_HOPELESS = (PermissionError, ValueError, NotImplementedError)
+_HOPELESS_ERRNO = {errno.EINVAL, errno.EPERM, errno.ENOSYS, errno.ENAMETOOLONG, errno.EMSGSIZE}
+_BUSY_STATUS = {408, 425, 429}
+"""Answers of an HTTP server below 500 that may be others soon."""
 _NO_RIGHTS = ("Credentials", "AuthenticationError", "RefreshError")
 
 
@@ -47,12 +52,43 @@ def remote_error(place: Place, failed: str, error: BaseException) -> VsdaError:
     return VsdaError(f"{place}: {failed}: {message}{advice}")
 
 
+def says_absent(error: BaseException | None) -> bool:
+    """Return whether a server said that there is no such file, rather than nothing of use."""
+    return isinstance(error, FileNotFoundError) and _behind_absence(error) is error
+
+
+def may_pass(error: BaseException | None) -> bool:
+    """Return whether what a file system raised may be over when it is asked again."""
+    if error is None:
+        return False
+    error = _behind_absence(error)
+    if _is_of_http(error):
+        return _is_trouble(error)
+    if isinstance(error, FileNotFoundError | _HOPELESS) or _is_about_rights(error):
+        return False
+    return getattr(error, "errno", None) not in _HOPELESS_ERRNO
+
+
 def _behind_absence(error: BaseException) -> BaseException:
-    """Return why a server was not asked, where fsspec says "not found" of that; else `error`."""
+    """Return why a server did not answer, where fsspec says "not found" of that; else `error`."""
     cause = error.__cause__
-    if not isinstance(error, FileNotFoundError) or isinstance(cause, FileNotFoundError):
+    if not isinstance(error, FileNotFoundError) or cause is None:
         return error
-    return cause if isinstance(cause, OSError) else error
+    return cause if _is_trouble(cause) else error
+
+
+def _is_trouble(error: BaseException) -> bool:
+    """Return whether a server cannot be reached, or says that it cannot answer now."""
+    if isinstance(error, ValueError):  # its address or its certificate
+        return False
+    if _is_of_http(error):
+        status = getattr(error, "status", None)
+        return not isinstance(status, int) or status >= 500 or status in _BUSY_STATUS
+    return isinstance(error, OSError) and not isinstance(error, FileNotFoundError)
+
+
+def _is_of_http(error: BaseException) -> bool:
+    return type(error).__module__.startswith("aiohttp")
 
 
 def _is_remote(error: BaseException) -> bool:

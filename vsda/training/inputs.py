@@ -3,13 +3,15 @@
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vsda.errors import RecipeError, ShardError
 from vsda.recipes.train import TrainRecipe
+from vsda.shards.cache import Cache
 from vsda.shards.index import ShardSet, open_set
 from vsda.shards.read import RandomAccessShards
+from vsda.storage import is_local
 from vsda.stream.domains import DomainSets
 from vsda.stream.loader import Joined
 from vsda.taxonomy import ClassSet, class_set
@@ -28,6 +30,7 @@ class RunInputs:
         video_sets: Sets of unlabelled frames; empty in a run that does not stream any.
         labelled_video_sets: Sets of labelled frames.
         weights: Of the cross-entropy.
+        cache: Keeps what is read of sets on URLs; None for nothing.
     """
 
     classes: ClassSet
@@ -35,6 +38,7 @@ class RunInputs:
     video_sets: tuple[ShardSet, ...] = ()
     labelled_video_sets: tuple[ShardSet, ...] = ()
     weights: ClassWeights
+    cache: Cache | None = None
 
     def identity(self) -> dict[str, Any]:
         """Return what must be the same when a run is continued: sets, their hashes, weights."""
@@ -51,17 +55,26 @@ class RunInputs:
 
     def domains(self) -> DomainSets:
         """Return the sets ready to be read; None where there is none."""
-        return DomainSets(**{name: _joined(found) for name, found in self.sets().items()})
+        return DomainSets(**{name: self._joined(found) for name, found in self.sets().items()})
+
+    def _joined(self, sets: Sequence[ShardSet]) -> Joined | None:
+        cache = self.cache
+        return Joined([RandomAccessShards(one, cache=cache) for one in sets]) if sets else None
 
 
-def open_inputs(recipe: TrainRecipe) -> RunInputs:
+def open_inputs(recipe: TrainRecipe, cache: Cache | None = None) -> RunInputs:
     """Open and check the sets of a run, whose places are the recipe's.
 
     A place is `<folder>/<set>` or a folder with one set.
 
+    Args:
+        recipe: Names the sets and says what is read of them.
+        cache: Where to keep what is read of sets on URLs; those on this machine do not use it.
+
     Raises:
         ShardError: A set is missing, empty or has no labels where they are needed.
         RecipeError: A set was prepared without a class that the recipe learns.
+        VsdaError: A set is on a URL and the cache cannot be written.
     """
     classes = class_set(recipe.classes)
     images = _open_all(recipe.images) if recipe.uses_images else ()
@@ -82,15 +95,22 @@ def open_inputs(recipe: TrainRecipe) -> RunInputs:
         weights=weights,
     )
     _warn_of_doubles(inputs)
-    return inputs
+    return replace(inputs, cache=_cache_for(inputs, cache))
 
 
 def _open_all(places: Sequence[str]) -> tuple[ShardSet, ...]:
     return tuple(_open(place) for place in places)
 
 
-def _joined(sets: Sequence[ShardSet]) -> Joined | None:
-    return Joined([RandomAccessShards(shard_set) for shard_set in sets]) if sets else None
+def _cache_for(inputs: RunInputs, cache: Cache | None) -> Cache | None:
+    """Return the cache for the sets of a run that lie on URLs; None where there are none."""
+    sets = [found for of_use in inputs.sets().values() for found in of_use]
+    remote = {found.place(found.index.name): found for found in sets if not is_local(found.folder)}
+    sizes = [info.filesize for found in remote.values() for info in found.index.shards]
+    if cache is None or not sizes:
+        return None
+    cache.check()
+    return cache.for_data(sum(sizes))
 
 
 def _open(place: str) -> ShardSet:
