@@ -22,8 +22,10 @@ AT_ONCE = 16
 """Requests that are under way at the same time."""
 PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 """How long to wait after each attempt that failed; a server that starts anew is there by then."""
-_PATIENCE_S = 60.0
-"""How long an answer may take, and how long failed attempts are repeated."""
+_ANSWER_S = 30.0
+"""How long an answer may take, beside its bytes."""
+_GIVE_UP_S = 120.0
+"""No attempt begins later than this after the first."""
 _SLOWEST_BYTES_PER_S = 100_000
 
 _T = TypeVar("_T")
@@ -91,7 +93,7 @@ class RemoteFiles:
 
     async def _insist(self, place: str, ask: Callable[[], Awaitable[_T]], size: int = 0) -> _T:
         """Return what `ask` returns, `size` bytes or fewer; it is called again while it fails."""
-        until = time.monotonic() + _PATIENCE_S
+        until = time.monotonic() + _GIVE_UP_S
         for pause_s in PAUSES_S:
             try:
                 return await self._once(place, ask, size)
@@ -103,7 +105,7 @@ class RemoteFiles:
         return await self._once(place, ask, size)
 
     async def _once(self, place: str, ask: Callable[[], Awaitable[_T]], size: int) -> _T:
-        seconds = _PATIENCE_S + size / _SLOWEST_BYTES_PER_S
+        seconds = _ANSWER_S + size / _SLOWEST_BYTES_PER_S
         with remote_errors(place, READ):
             async with self._gate, asyncio.timeout(seconds):
                 return await ask()

@@ -18,7 +18,7 @@ WRITTEN = "cannot be written"
 LISTED = "cannot be listed"
 REMOVED = "cannot be removed"
 
-_HOPELESS = (PermissionError, ValueError, NotImplementedError)
+_HOPELESS = (FileNotFoundError, PermissionError, ValueError, NotImplementedError)
 _HOPELESS_ERRNO = {errno.EINVAL, errno.EPERM, errno.ENOSYS, errno.ENAMETOOLONG, errno.EMSGSIZE}
 _BUSY_STATUS = {408, 425, 429}
 """Answers of an HTTP server below 500 that may be others soon."""
@@ -64,7 +64,7 @@ def may_pass(error: BaseException | None) -> bool:
     error = _behind_absence(error)
     if _is_of_http(error):
         return _is_trouble(error)
-    if isinstance(error, FileNotFoundError | _HOPELESS) or _is_about_rights(error):
+    if isinstance(error, _HOPELESS) or _is_about_rights(error):
         return False
     return getattr(error, "errno", None) not in _HOPELESS_ERRNO
 
