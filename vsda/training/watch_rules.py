@@ -314,7 +314,7 @@ WARNINGS = {
     "unbeaten": Rule(unbeaten, rows=20, steps=400),
     "no valid cluster": Rule(no_valid_cluster, rows=2),
     "one-sided clusters": Rule(one_sided_clusters, rows=5),
-    "starving": Rule(starving, rows=5),
+    "starving": Rule(starving, rows=5, steps=100),
     "diverging": Rule(diverging, rows=3),
     "skipping": Rule(skipping, rows=2),
 }
