@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from vsda.cli.prepare import resolve_options
-from vsda.evaluation.predict import open_run
+from vsda.evaluation.trained import open_run
 from vsda.manifests import weights_sources
 from vsda.prepare import prepare as prepare_set
 from vsda.recipes.load import recipe_paths

@@ -13,8 +13,9 @@ from tests.made_sets import make_images, make_sample, make_set, make_videos
 from tests.training.small import small_recipe
 from vsda.errors import RecipeError, RunError, ShardError
 from vsda.evaluation.evaluate import EvaluationOptions, evaluate
-from vsda.evaluation.predict import open_run, predict_set
+from vsda.evaluation.predict import predict_set
 from vsda.evaluation.table import score_table
+from vsda.evaluation.trained import open_run
 from vsda.shards.read import RandomAccessShards
 from vsda.training.inputs import open_inputs
 from vsda.training.run import RunOptions, train

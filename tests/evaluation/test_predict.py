@@ -11,7 +11,8 @@ from tests.stream.made_clips import coded, frames, numbers, opened, stills
 from tests.training.small import NETWORKS, small_recipe
 from vsda.errors import ShardError
 from vsda.evaluation.evaluate import EvaluationOptions, evaluate
-from vsda.evaluation.predict import TrainedNetwork, class_indices, predict_set
+from vsda.evaluation.predict import class_indices, predict_set
+from vsda.evaluation.trained import TrainedNetwork
 from vsda.models.network import Level, SegmentationNetwork, Tap
 from vsda.stream.clips import labelled_positions
 from vsda.stream.transforms import IMAGE_MEAN, IMAGE_STD, decode_resized, normalise

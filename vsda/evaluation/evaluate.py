@@ -10,12 +10,8 @@ import numpy as np
 
 from vsda.errors import RunError
 from vsda.evaluation.metrics import Confusion, class_iou, confusion_matrix, mean_iou
-from vsda.evaluation.predict import (
-    Prediction,
-    TrainedNetwork,
-    open_run,
-    predict_set,
-)
+from vsda.evaluation.predict import Prediction, predict_set
+from vsda.evaluation.trained import TrainedNetwork, open_run
 from vsda.progress import progress
 from vsda.shards.index import ShardSet
 from vsda.shards.read import RandomAccessShards
@@ -33,12 +29,14 @@ class EvaluationOptions:
     """How a set is evaluated.
 
     Attributes:
-        checkpoint: Another checkpoint than the run's latest.
+        checkpoint: Another checkpoint than the run's latest, see `find_checkpoint`.
+        raw: Judge the weights of the last step even where the run keeps an average of them.
         pictures: Number of predictions kept as PNG for the report, spread evenly over the set.
         device: Where the network runs, by torch's name.
     """
 
     checkpoint: Path | None = None
+    raw: bool = False
     pictures: int = 8
     device: str = "cpu"
 
@@ -77,7 +75,7 @@ def evaluate(run_dir: Path, shard_set: ShardSet, options: EvaluationOptions) -> 
         ShardError: The set has no labels.
         RecipeError: The set was prepared without a class that the run learned.
     """
-    trained = open_run(run_dir, options.checkpoint)
+    trained = open_run(run_dir, options.checkpoint, raw=options.raw)
     check_labels(shard_set, trained.classes)
     shards = RandomAccessShards(shard_set)
     name = shard_set.index.name
@@ -122,6 +120,7 @@ def _scores(tally: Tally, trained: TrainedNetwork) -> dict[str, Any]:
     pixels = confusion.sum(axis=1).tolist()
     return {
         "step": trained.step,
+        "weights": "average" if trained.is_average else "last step",
         "num_frames": tally.frames.total(),
         "at_px": trained.recipe.size_px,
         **by_class,

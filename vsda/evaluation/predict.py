@@ -1,52 +1,32 @@
-"""A run's network, and what it says about the frames of a set."""
+"""What a network says about the frames of a set."""
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from vsda.errors import RunError
 from vsda.evaluation.cuts import Cut, batched, clips, single_pictures
+from vsda.evaluation.trained import TrainedNetwork
 from vsda.models.network import SegmentationNetwork
-from vsda.recipes.load import check
 from vsda.recipes.train import TrainRecipe
 from vsda.sample import FrameFacts, Mask
 from vsda.shards.read import RandomAccessShards, decode_mask
 from vsda.stream.clips import ClipShape, ReadFrame, read_clip
 from vsda.stream.samples import naming
 from vsda.stream.transforms import decode_resized, normalise
-from vsda.taxonomy import ClassSet, class_set
-from vsda.training.build import build_network
-from vsda.training.checkpoint import checkpoint_dir, latest_checkpoint, load_checkpoint
+from vsda.taxonomy import ClassSet
 
 _BATCH_FRAMES = 16
 """Frames that are predicted at once, whatever the length of a clip."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrainedNetwork:
-    """A network as a run left it.
-
-    Attributes:
-        network: In evaluation mode.
-        recipe: The run's recipe.
-        classes: What its outputs 1..K mean; 0 is the background.
-        step: Steps of training behind it.
-    """
-
-    network: SegmentationNetwork
-    recipe: TrainRecipe
-    classes: ClassSet
-    step: int
-
-    @property
-    def num_outputs(self) -> int:
-        """The number of classes, background included."""
-        return len(self.classes) + 1
+_DECODERS = 4
+"""Threads that decode pictures and masks, which leave each other the interpreter meanwhile."""
+_BATCHES_AHEAD = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +37,6 @@ class Prediction:
     sequence: str | None
     truth: Mask
     predicted: Mask
-
-
-def open_run(run_dir: Path, checkpoint: Path | None = None) -> TrainedNetwork:
-    """Return the network of the run's latest checkpoint, or of `checkpoint`.
-
-    Raises:
-        RunError: No run folder, no whole checkpoint, or `checkpoint` is another run's.
-    """
-    if checkpoint is not None and checkpoint.resolve().parent != checkpoint_dir(run_dir).resolve():
-        raise RunError(f"{checkpoint}: not one of the checkpoints in {checkpoint_dir(run_dir)}")
-    state = latest_checkpoint(run_dir) if checkpoint is None else load_checkpoint(checkpoint)
-    if state is None:
-        raise RunError(f"{run_dir}: no checkpoint; is it a run folder of `vsda train`?")
-    recipe = check(TrainRecipe, state.recipe, f"{run_dir}: recipe of its checkpoint")
-    classes = class_set(recipe.classes)
-    network = build_network(recipe, len(classes) + 1)
-    try:
-        network.load_state_dict(state.network)
-    except RuntimeError as error:
-        raise RunError(f"{run_dir}: its weights do not fit its recipe: {error}") from error
-    return TrainedNetwork(network=network.eval(), recipe=recipe, classes=classes, step=state.step)
 
 
 def predict_set(
@@ -91,9 +50,25 @@ def predict_set(
     Raises:
         ShardError: A sample cannot be read or has no mask, or the set contradicts itself.
     """
+    batches = batches_of(trained.recipe, cuts_of(trained.recipe, shards, positions))
+    return predict_batches(trained, shards, batches, torch.device(device))
+
+
+def predict_batches(
+    trained: TrainedNetwork,
+    shards: RandomAccessShards,
+    batches: Iterable[list[Cut]],
+    device: torch.device,
+) -> Iterator[Prediction]:
+    """Yield the prediction of the kept frames of `batches`, each predicted at once.
+
+    A prediction depends on its batch by nothing but rounding. The next batches are read meanwhile.
+
+    Raises:
+        ShardError: A sample cannot be read or has no mask.
+    """
     network = trained.network.to(device)
-    for batch in _batches(trained.recipe, shards, positions):
-        seen = [_read(trained, shards, cut) for cut in batch]
+    for seen in _read_ahead(trained, shards, batches):
         pictures = torch.stack([clip.pictures for clip in seen]).to(device)
         with torch.inference_mode():
             logits = _logits(network, normalise(pictures))
@@ -101,6 +76,20 @@ def predict_set(
             for truth in clip.truths:
                 predicted = class_indices(scores[truth.frame], truth.mask.shape)
                 yield Prediction(truth.key, truth.sequence, truth.mask, predicted)
+
+
+def cuts_of(
+    recipe: TrainRecipe, shards: RandomAccessShards, positions: Sequence[int]
+) -> Iterator[Cut]:
+    """Yield the pictures or clips in which the recipe's network sees the samples at `positions`."""
+    if recipe.clip_frames is None:
+        return single_pictures(positions)
+    return clips(shards, positions, _shape(recipe))
+
+
+def batches_of(recipe: TrainRecipe, cuts: Iterable[Cut]) -> Iterator[list[Cut]]:
+    """Yield `cuts` in the batches in which they are predicted."""
+    return batched(cuts, max(_BATCH_FRAMES // (recipe.clip_frames or 1), 1))
 
 
 def class_indices(logits: torch.Tensor, size: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -127,13 +116,26 @@ class _Clip:
     truths: list[_Truth]
 
 
-def _batches(
-    recipe: TrainRecipe, shards: RandomAccessShards, positions: Sequence[int]
-) -> Iterator[list[Cut]]:
-    if recipe.clip_frames is None:
-        return batched(single_pictures(positions), _BATCH_FRAMES)
-    shape = ClipShape(frames=recipe.clip_frames, stride=recipe.clip_stride)
-    return batched(clips(shards, positions, shape), max(_BATCH_FRAMES // shape.frames, 1))
+def _shape(recipe: TrainRecipe) -> ClipShape:
+    return ClipShape(frames=recipe.clip_frames or 1, stride=recipe.clip_stride)
+
+
+def _read_ahead(
+    trained: TrainedNetwork, shards: RandomAccessShards, batches: Iterable[list[Cut]]
+) -> Iterator[list[_Clip]]:
+    """Yield what `batches` hold, the next ones being read and decoded meanwhile."""
+    one_reader = threading.Lock()  # which tars are open is no business of two threads
+    pool = ThreadPoolExecutor(_DECODERS, thread_name_prefix="decode")
+    waiting: deque[list[Future[_Clip]]] = deque()
+    try:
+        for batch in batches:
+            waiting.append([pool.submit(_read, trained, shards, cut, one_reader) for cut in batch])
+            if len(waiting) > _BATCHES_AHEAD:
+                yield [clip.result() for clip in waiting.popleft()]
+        while waiting:
+            yield [clip.result() for clip in waiting.popleft()]
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _logits(network: SegmentationNetwork, clips: torch.Tensor) -> torch.Tensor:
@@ -143,12 +145,15 @@ def _logits(network: SegmentationNetwork, clips: torch.Tensor) -> torch.Tensor:
     return network(clips)  # type: ignore[no-any-return]
 
 
-def _read(trained: TrainedNetwork, shards: RandomAccessShards, cut: Cut) -> _Clip:
+def _read(
+    trained: TrainedNetwork, shards: RandomAccessShards, cut: Cut, one_reader: threading.Lock
+) -> _Clip:
     wanted = {
         position: ("jpg", "json", "seg.png") if position in cut.kept else ("jpg",)
         for position in cut.positions
     }
-    frames = read_clip(shards, wanted)
+    with one_reader:
+        frames = read_clip(shards, wanted)
     pictures = [_picture(frame, trained.recipe.size_px) for frame in frames]
     truths = [
         _truth(frames[number], number, trained.classes)

@@ -1,9 +1,13 @@
 """Tensors of a file by name: what torch.save wrote, zip or older, and safetensors.
 
+Of our own checkpoints it is the averaged weights where there are any: those that a run judges and
+exports.
+
 Nothing in a file is executed. What torch.load lets pass is refused here: parts that fail their
 checksum, compressed parts, and tensors that claim more values than the file holds.
 """
 
+import json
 import pickle
 import struct
 import warnings
@@ -48,7 +52,12 @@ EXPECTED = (
     " or fetch this one again"
 )
 OUR_WRAPPER = "network"
-_OUR_RECIPE = "recipe"
+OUR_RECIPE = "recipe"
+OUR_VERSION = "vsda"
+"""In the metadata of safetensors: which version of this program wrote them."""
+_OUR_AVERAGE = "ema"
+_LONGEST_HEADER_BYTES = 100_000_000
+"""Of safetensors, by their definition."""
 _WRAPPERS = (OUR_WRAPPER, "state_dict", "model")
 """Where files keep their weights: ours; mmcv's, mmengine's and timm's; Swin's authors'."""
 
@@ -61,7 +70,9 @@ class WeightsFile:
     """The key of the file's dict that held them; None where they lay open."""
     pieces: Mapping[str, Piece]
     recipe: Mapping[str, object] = field(default_factory=dict)
-    """What a checkpoint of ours was trained with; empty where the file does not say."""
+    """What a file of ours was trained with; empty where it does not say."""
+    is_average: bool = False
+    """Whether these are the averaged weights of a checkpoint of ours."""
 
 
 def read_file(place: str | Path) -> WeightsFile:
@@ -74,8 +85,13 @@ def read_file(place: str | Path) -> WeightsFile:
     try:
         with open_binary(place) as file:
             if _is_safetensors(file):
+                metadata = _metadata(file)
                 pieces = _not_empty(_read_safetensors(file, place), place)
-                return WeightsFile(wrapper=None, pieces=pieces)
+                return WeightsFile(
+                    wrapper=OUR_WRAPPER if OUR_VERSION in metadata else None,
+                    pieces=pieces,
+                    recipe=_recipe_in(metadata),
+                )
             content = read_saved(file, local_path(place))
     except DAMAGE as error:
         raise WeightsError(
@@ -90,6 +106,24 @@ def _is_safetensors(file: IO[bytes]) -> bool:
     head = file.read(9)
     file.seek(0)
     return head[8:] == b"{"
+
+
+def _metadata(file: IO[bytes]) -> dict[str, object]:
+    """Return what the header of safetensors says beside the tensors; `file` stays at its start."""
+    length = int.from_bytes(file.read(8), "little")
+    if length > _LONGEST_HEADER_BYTES:
+        raise ValueError("a header that is longer than any")
+    metadata = json.loads(file.read(length)).get("__metadata__", {})
+    file.seek(0)
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def _recipe_in(metadata: Mapping[str, object]) -> dict[str, object]:
+    text = metadata.get(OUR_RECIPE)
+    if OUR_VERSION not in metadata or not isinstance(text, str):
+        return {}
+    recipe = json.loads(text)
+    return recipe if isinstance(recipe, dict) else {}
 
 
 def _read_safetensors(file: IO[bytes], place: str | Path) -> dict[str, Piece]:
@@ -157,11 +191,14 @@ def _unwrap(content: object, place: str | Path) -> WeightsFile:
             f"{place}: holds {keys}, but no weights, open or under {wanted}; {EXPECTED}"
         )
     state = content if wrapper is None else content[wrapper]
-    recipe = content.get(_OUR_RECIPE) if wrapper == OUR_WRAPPER else None
+    is_ours = wrapper == OUR_WRAPPER
+    recipe = content.get(OUR_RECIPE) if is_ours else None
+    average = content.get(_OUR_AVERAGE) if is_ours else None
     return WeightsFile(
         wrapper=wrapper,
-        pieces=_not_empty(_pieces(state, place), place),
+        pieces=_not_empty(_pieces(average or state, place), place),
         recipe=recipe if isinstance(recipe, dict) else {},
+        is_average=bool(average),
     )
 
 

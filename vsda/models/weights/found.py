@@ -32,9 +32,11 @@ class FoundWeights:
     pieces: Pieces = field(repr=False)
     """The file's tensors under its own names, without `prefix`."""
     recipe: Mapping[str, object] = field(default_factory=dict, repr=False)
-    """What a checkpoint of ours was trained with; empty where the file does not say."""
+    """What a file of ours was trained with; empty where it does not say."""
     prefix: str = ""
     """What all names of the file start with, and was taken off."""
+    is_average: bool = False
+    """Whether these are the averaged weights of a checkpoint of ours."""
 
     @property
     def layout(self) -> str:
@@ -61,7 +63,7 @@ class FoundWeights:
 
     @property
     def classes(self) -> ClassSet | None:
-        """The classes that a checkpoint of ours learnt; None where the file does not say.
+        """The classes that a file of ours was trained for; None where the file does not say.
 
         Raises:
             WeightsError: It says something else.
@@ -97,7 +99,8 @@ class FoundWeights:
     def notes(self) -> tuple[str, ...]:
         """What else to know before numbers of the file's origin are compared."""
         prefix = (f"all names without their prefix {self.prefix!r}",) if self.prefix else ()
-        return prefix + self.kind.notes
+        average = ("the averaged weights of the run",) if self.is_average else ()
+        return prefix + average + self.kind.notes
 
     def converted(self, wanted: Collection[str] = ()) -> dict[str, Piece]:
         """Return the pieces under the names of a network, `wanted` where it is known.
@@ -127,6 +130,7 @@ def read_weights(place: str | Path) -> FoundWeights:
         pieces=pieces,
         recipe=file.recipe,
         prefix=prefix,
+        is_average=file.is_average,
     )
     found.converted()
     return found

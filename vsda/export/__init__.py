@@ -1,0 +1,1 @@
+"""A trained network in files that other programs read: safetensors and ONNX."""
