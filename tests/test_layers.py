@@ -38,12 +38,13 @@ ROOMS_WITH_TORCH = [
     "adversarial",
     "training",
     "evaluation",
+    "export",
     "report",
     "bench",
     "cli",
 ]
 ROOMS = ROOMS_WITHOUT_TORCH + ROOMS_WITH_TORCH
-HEAVY = {"torch", "torchvision", "timm", "lightning", "tensorboard", "matplotlib"}
+HEAVY = {"torch", "torchvision", "timm", "lightning", "tensorboard", "matplotlib", "onnx"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -14,6 +14,7 @@ from vsda.cli.coco_counts import coco_counts
 from vsda.cli.cost import cost
 from vsda.cli.demo import run_demo
 from vsda.cli.doctor import doctor
+from vsda.cli.export import export_network
 from vsda.cli.fetch import fetch_app
 from vsda.cli.ledger import ledger_app
 from vsda.cli.prepare import prepare_app
@@ -64,6 +65,7 @@ app.command()(classes)
 app.command()(coco_counts)
 app.command()(train)
 app.command()(evaluate)
+app.command("export")(export_network)
 app.command()(report)
 app.command()(recipes)
 app.command()(cost)
