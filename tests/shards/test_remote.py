@@ -73,9 +73,9 @@ class TestTogether:
     def test_prefetched_samples_are_had_one_by_one(self, made, server, remote):
         shards = RandomAccessShards(remote)
         server.meeting = threading.Barrier(11)
-        wanted = dict.fromkeys((21, 0, 2, 4, 9, 11, 17, 19), ALL)
-        shards.prefetch(wanted)
-        for position in wanted:
+        positions = (21, 0, 2, 4, 9, 11, 17, 19)
+        shards.prefetch(positions, ALL)
+        for position in positions:
             assert shards.read(position, ALL) == truth(made)[position]
         assert len(tars_asked(server)) == 8
 
@@ -88,35 +88,50 @@ class TestTogether:
         small = make_set(tmp_path / "small", [[frame(number) for number in range(9)]])
         server = troubled(small.folder)
         shards = RandomAccessShards(open_set(f"{server.url}/davis-train"))
-        shards.prefetch(dict.fromkeys(range(9), ("jpg",)))
+        shards.prefetch(range(9), ("jpg",))
         for position in range(9):
             assert shards.read(position, ("jpg",)) == {"jpg": frame(position).jpg}
         assert len(tars_asked(server)) == 1
 
     def test_what_was_not_prefetched_is_read_all_the_same(self, made, remote):
         shards = RandomAccessShards(remote)
-        shards.prefetch({1: ("jpg",), 2: ("jpg",)})
+        shards.prefetch((1, 2), ("jpg",))
         assert shards.read(1, ("seg.png",)) == truth(made, ("seg.png",))[1]
         assert shards.read(3, ("jpg",)) == truth(made, ("jpg",))[3]
-        shards.prefetch({4: ("jpg",)})
+        shards.prefetch([4], ("jpg",))
         for position in (2, 4, 4):
             assert shards.read(position, ("jpg",)) == truth(made, ("jpg",))[position]
 
     def test_a_sample_that_cannot_be_read_is_no_error_before_it_is(self, made, server, remote):
         os.truncate(f"{made.folder}/davis-train-000001.tar", 5000)
         shards = RandomAccessShards(remote)
-        shards.prefetch({1: ("jpg",), 2: ("depth",), 9: ("jpg",), 17: ("jpg",)})
+        shards.prefetch((1, 9, 17), ("jpg",))
         assert shards.read(17, ("jpg",))
+        shards.prefetch((1, 9, 17), ("depth",))
         with pytest.raises(ShardError, match=r"has no depth; it has inst\.png, jpg, json"):
-            shards.read(2, ("depth",))
+            shards.read(1, ("depth",))
         with pytest.raises(ShardError, match=r"000001\.tar: 5000 bytes, its index says"):
             shards.read(9, ("jpg",))
         assert shards.read(1, ("jpg",))
 
+    def test_fields_that_only_some_samples_have_are_prefetched_where_they_are(
+        self,
+        tmp_path,
+        troubled,  # noqa: F811
+    ):
+        frames = [frame(0), frame(1, seg=None), frame(2)]
+        server = troubled(make_set(tmp_path / "some", [frames]).folder)
+        shards = RandomAccessShards(open_set(f"{server.url}/davis-train"))
+        shards.prefetch((2, 1, 0), ("jpg",), optional=("seg.png", "depth"))
+        assert list(shards.read(1, ("jpg",))) == ["jpg"]
+        for position in (0, 2):
+            assert list(shards.read(position, ("jpg", "seg.png"))) == ["jpg", "seg.png"]
+        assert len(tars_asked(server)) == 1
+
     def test_a_fork_and_a_pickle_do_not_wait_for_what_their_parent_asked(self, made, remote):
         data = pytest.importorskip("torch.utils.data")
         shards = RandomAccessShards(remote)
-        shards.prefetch(everything())
+        shards.prefetch(range(NUM), ALL)
         assert pickle.loads(pickle.dumps(shards)).read(3, ALL) == truth(made)[3]
         loader = data.DataLoader(
             _Rows(shards),
@@ -129,7 +144,7 @@ class TestTogether:
 
     def test_on_this_machine_there_is_nothing_to_prefetch(self, made):
         shards = RandomAccessShards(made)
-        shards.prefetch(everything(("depth",)))
+        shards.prefetch(range(NUM), ("depth",))
         assert shards.read_several(everything()) == truth(made)
 
 
@@ -149,7 +164,7 @@ class TestCache:
         RandomAccessShards(remote, cache=cache).read_several(everything())
         before = len(server.requests)
         again = RandomAccessShards(remote, cache=cache)
-        again.prefetch(everything())
+        again.prefetch(range(NUM), ALL)
         assert again.read_several(everything()) == truth(made)
         assert [again.read(position, ALL) for position in range(NUM)] == [*truth(made).values()]
         assert len(server.requests) == before
@@ -172,12 +187,10 @@ class TestCache:
         cache, rng = Cache(tmp_path / "cache", max_bytes, share), random.Random(1)
         local, shards = RandomAccessShards(made), RandomAccessShards(remote, cache=cache)
         for _ in range(15):
-            wanted = {
-                position: tuple(rng.sample(ALL, rng.randint(1, 4)))
-                for position in rng.sample(range(NUM), 5)
-            }
-            if rng.random() < 0.5:
-                shards.prefetch(wanted)
+            fields = tuple(rng.sample(ALL, rng.randint(1, 4)))
+            wanted = dict.fromkeys(rng.sample(range(NUM), 5), fields)
+            if rng.random() < 0.7:
+                shards.prefetch(list(wanted)[rng.randint(0, 2) :], fields)
             assert shards.read_several(wanted) == local.read_several(wanted)
 
     def test_only_its_share_is_kept(self, remote, tmp_path):
@@ -235,7 +248,7 @@ class TestCache:
     def test_a_cache_that_cannot_be_written_is_gone_without(self, made, remote, tmp_path):
         (tmp_path / "file").write_bytes(b"")
         shards = RandomAccessShards(remote, cache=Cache(tmp_path / "file" / "cache", 1 << 30))
-        shards.prefetch(everything())
+        shards.prefetch(range(NUM), ALL)
         assert shards.read_several(everything()) == truth(made)
 
     def test_several_processes_fill_and_read_one_cache(self, made, remote, tmp_path):
@@ -278,7 +291,7 @@ class TestTroubles:
         server.folder = shutil.copytree(made.folder, f"{made.folder}-less")
         Path(server.folder, name).unlink()
         shards = RandomAccessShards(remote)
-        shards.prefetch(everything())
+        shards.prefetch(range(NUM), ALL)
         message = f"{name}: missing; `vsda shards repair` mends the set"
         with pytest.raises(ShardError, match=message):
             shards.read(9, ALL)

@@ -61,6 +61,10 @@ class Run:
         """The number of bytes up to the end of the last field."""
         return max(extent.end for extent in self.extents) - self.start
 
+    def covers(self, extent: Extent) -> bool:
+        """Return whether an extent of the same shard lies inside of it."""
+        return self.start <= extent.start and extent.end <= self.start + self.size
+
 
 def runs(extents: Iterable[Extent]) -> Iterator[Run]:
     """Yield the runs of extents that come in the order of their positions."""

@@ -48,8 +48,8 @@ class RandomAccessShards:
     compared at every read, which takes microseconds. So other samples than the one asked for are
     never returned; a bit that turned inside of a picture shows at best when that is decoded.
 
-    Samples of a set on a URL are asked for at the same time, up to 16, and again where the server
-    fails for a while. `prefetch` does so for all that a batch is going to read.
+    Samples on a URL are asked for at the same time, up to 16, and again where the server fails for
+    a while. `prefetch` does so for all that a batch is going to read.
 
     Args:
         shard_set: The set.
@@ -79,6 +79,11 @@ class RandomAccessShards:
     def shard_set(self) -> ShardSet:
         """The set that is read."""
         return self._set
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the set lies on a URL, so that `prefetch` saves time."""
+        return self._remote is not None
 
     @property
     def entries(self) -> Sequence[SampleEntry]:
@@ -131,23 +136,29 @@ class RandomAccessShards:
             self._extent(position, wanted[position]) for position in sorted(wanted)
         )
 
-    def prefetch(self, wanted: Mapping[int, tuple[str, ...]]) -> None:
-        """Ask for the fields of all samples in `wanted` that are going to be read, in any order.
+    def prefetch(
+        self, positions: Iterable[int], fields: tuple[str, ...], optional: tuple[str, ...] = ()
+    ) -> None:
+        """Ask for samples that are going to be read: `fields`, and what they have of `optional`.
 
-        It does not wait: `read` and `read_several` do, for the samples and fields that were named
-        here. What was asked for before and not read by then is given up. A sample that cannot be
-        read is no error here but where it is read. On this machine there is nothing to be done.
+        It does not wait: `read` and `read_several` do, when they are called for one of them. What
+        was asked for before and not read by then is given up. A sample that cannot be read is no
+        error here but there. On this machine there is nothing to be done.
+
+        Raises:
+            VsdaError: The server cannot be reached.
         """
         if self._remote is None:
             return
+        wanted, extents = sorted(set(positions)), []
         with suppress(ShardError):
             self._load_for(wanted)
-        self._remote.prefetch(self._readable(wanted))
-
-    def _readable(self, wanted: Mapping[int, tuple[str, ...]]) -> Iterator[Extent]:
-        for position in sorted(wanted):
+        for position in wanted:
             with suppress(ShardError):
-                yield self._extent(position, wanted[position])
+                there = self.entry(position).fields
+                names = (*fields, *(name for name in optional if name in there))
+                extents.append(self._extent(position, names))
+        self._remote.prefetch(extents)
 
     def _extent(self, position: int, fields: tuple[str, ...]) -> Extent:
         entry = self.entry(position)
@@ -171,16 +182,17 @@ class RandomAccessShards:
             self._load({self._shard_of(position) for position in positions})
 
     def _load(self, shards: Iterable[int]) -> None:
-        """Read the tables of several shards at the same time, where that is faster."""
-        if self._remote is None:
-            return
+        """Read the tables of several shards, those on a URL at the same time."""
         missing = [shard for shard in shards if shard not in self._tables]
-        self._tables |= self._remote.tables(missing)
+        if self._remote is not None:
+            self._tables |= self._remote.tables(missing)
+            return
+        for shard in missing:
+            self._tables[shard] = load_idx(self._set, self._set.index.shards[shard])
 
     def _table(self, shard: int) -> IdxTable:
-        self._load([shard])
         if shard not in self._tables:
-            self._tables[shard] = load_idx(self._set, self._set.index.shards[shard])
+            self._load([shard])
         return self._tables[shard]
 
 

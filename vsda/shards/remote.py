@@ -15,23 +15,14 @@ from vsda.shards.tars import MEND, check_hash, compare_size, idx_table, other_le
 from vsda.storage import RemoteFiles
 
 
-@dataclass(frozen=True, slots=True)
-class _Ahead:
-    """An extent that was asked for, and the answer for its run."""
-
-    extent: Extent
-    run: Run
-    data: "Future[bytes]"
-
-
 @dataclass(slots=True)
 class _Asked:
-    """What this process has asked for: sizes by shard, extents by position."""
+    """What this process has asked for: sizes by shard, and the runs that hold a position."""
 
     pid: int = field(default_factory=os.getpid)
     files: RemoteFiles = field(default_factory=RemoteFiles)
     sizes: dict[int, "Future[int | None]"] = field(default_factory=dict)
-    ahead: dict[int, _Ahead] = field(default_factory=dict)
+    ahead: dict[int, tuple[Run, "Future[bytes]"]] = field(default_factory=dict)
 
 
 class RemoteExtents:
@@ -87,7 +78,7 @@ class RemoteExtents:
         """
         missing = [extent for extent in extents if not self._is_stored(extent)]
         self._here().ahead = {
-            extent.position: _Ahead(extent, run, data)
+            extent.position: (run, data)
             for run, data in self._start_all(missing)
             for extent in run.extents
         }
@@ -103,8 +94,8 @@ class RemoteExtents:
         missing = []
         for extent in extents:
             ahead = self._here().ahead.get(extent.position)
-            if ahead is not None and ahead.extent == extent:
-                found[extent.position] = self._collect(extent, ahead.run, ahead.data)
+            if ahead is not None and ahead[0].covers(extent):
+                found[extent.position] = self._collect(extent, *ahead)
             elif (stored := self._stored(self._name(extent))) is not None:
                 found[extent.position] = cut_out(self._set, extent, stored, extent.start)
             else:
