@@ -19,6 +19,7 @@ from tests.report.make_runs import (
     truth_mask,
 )
 from tests.report.test_html import HOSTILE
+from tests.report.test_panels import keep
 from vsda.report.html import write_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -68,7 +69,7 @@ def page(tmp_path_factory):
         for which in ("davis-val", "coco-val"):
             scores = evaluation(number / 10, videos, place=place, predictions=listed)
             judge(run, scores | {"set": which})
-        runs.append(run)
+        runs.append(keep(run, 50, 100, size=(1620, 850)))
     write_report(runs, folder / "report.html", title=HOSTILE)
     return folder / "report.html"
 

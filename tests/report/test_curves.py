@@ -122,6 +122,57 @@ def test_values_that_are_not_finite_are_left_out_and_counted(tmp_path):
     assert (len(_points(line.path)), line.num_left_out, line.last) == (2, 2, "2")
 
 
+def test_rows_without_a_number_leave_a_line_between_those_that_have_it(tmp_path):
+    """The network is judged less often than rows are logged."""
+    rows = [{"step": step, "loss": 1.0} for step in range(1, 11)]
+    rows[4]["validation_miou"], rows[9]["validation_miou"] = 0.2, 0.4
+
+    line = _charts(tmp_path, rows)["validation_miou"].lines[0]
+
+    assert (len(_points(line.path)), line.num_left_out) == (2, 0)
+
+
+def test_mean_iou_is_drawn_in_points_and_memory_in_gib(tmp_path):
+    found = _charts(tmp_path, [{"step": 1, "train_miou": 0.351, "memory_bytes": 3 * 2**29}])
+
+    assert found["train_miou"].lines[0].last == "35.1"
+    assert found["train_miou"].y_ticks[-1][1] == "40"
+    assert (found["memory_bytes"].title, found["memory_bytes"].lines[0].last) == (
+        "Peak memory, GiB",
+        "1.5",
+    )
+
+
+def test_waiting_for_data_is_a_share_of_all_time(tmp_path):
+    chart = _charts(tmp_path, _rows("data_wait", [0.1, 0.1]))["data_wait"]
+
+    assert [label for _, label in chart.y_ticks] == ["0", "0.2", "0.4", "0.6", "0.8", "1"]
+    assert chart.is_main
+
+
+def test_clusters_are_in_the_order_of_their_numbers(tmp_path):
+    row = {f"cluster_source_share_{number}": 0.5 for number in (10, 2, 1)}
+
+    found = _charts(tmp_path, [{"step": 1} | row])
+
+    assert [chart.title for chart in found.values()] == [
+        "Cluster 1: share of image tokens",
+        "Cluster 2: share of image tokens",
+        "Cluster 10: share of image tokens",
+    ]
+
+
+def test_numbers_of_the_machine_come_before_those_without_a_title(tmp_path):
+    row = {"step": 1, "accuracy": 1, "memory_bytes": 1, "gradient_ratio": 1, "step_ms": 1}
+
+    assert list(_charts(tmp_path, [row])) == [
+        "gradient_ratio",
+        "step_ms",
+        "memory_bytes",
+        "accuracy",
+    ]
+
+
 def test_constant_zero_still_has_an_axis(tmp_path):
     chart = _charts(tmp_path, _rows("loss", [0.0, 0.0]))["loss"]
 

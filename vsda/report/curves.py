@@ -4,6 +4,7 @@ Coordinates are those of a drawing of WIDTH by HEIGHT units, about one CSS pixel
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,20 +23,40 @@ MAX_POINTS = 120
 
 Floats = NDArray[np.float64]
 
-_TITLES = {
-    "loss": "Total loss",
+_MAIN = {
     "loss_segmentation": "Segmentation loss, images",
+    "validation_miou": "Mean IoU on the validation sets, points",
+    "train_miou": "Mean IoU of a batch, points",
     "loss_adversarial": "Adversarial loss",
     "accuracy_source": "Discriminator: images told right",
     "accuracy_target": "Discriminator: frames told right",
     "accuracy_same": "Discriminator: same-domain pairs",
     "accuracy_cross": "Discriminator: cross-domain pairs",
-    "images_per_s": "Images per second",
-    "learning_rate": "Learning rate",
+    "gradient_ratio": "Adversarial over segmentation gradient",
+    "data_wait": "Share of the time spent waiting for data",
 }
-_MAIN = tuple(_TITLES)[1:7]
-_SHARES = ("accuracy", "cluster_source_share")
+_OTHERS = {
+    "loss": "Total loss",
+    "loss_auxiliary": "Auxiliary loss",
+    "learning_rate": "Learning rate",
+    "gradient_norm": "Gradient norm, network",
+    "discriminator_gradient_norm": "Gradient norm, discriminator",
+    "loss_scale": "Loss scale of 16 bits",
+    "skipped_steps": "Steps skipped so far",
+    "damaged_samples": "Damaged samples so far",
+    "images_per_s": "Images per second",
+    "step_ms": "Time of a step, ms",
+    "memory_bytes": "Peak memory, GiB",
+    "num_valid_clusters": "Clusters with pairs",
+}
+_TITLES = _MAIN | _OTHERS
+"""For people, in the order of the page; what is not among them comes last, by name."""
+
+_CLUSTER = "cluster_source_share_"
+_SHARES = ("accuracy", "cluster_source_share", "data_wait")
 """Prefixes of quantities in [0, 1]."""
+_FACTORS = {"validation_miou": 100.0, "train_miou": 100.0, "memory_bytes": 2.0**-30}
+"""From what is logged to what is drawn."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,10 +136,9 @@ class _Scale:
 
 
 def charts(runs: Sequence[Run]) -> tuple[Chart, ...]:
-    """Return a chart for every quantity that any run logged: the main ones first, then by name."""
+    """Return a chart for every quantity that any run logged: the main ones first."""
     names = {name for run in runs if run.log for name in run.log.values}
-    main = [name for name in _MAIN if name in names]
-    return tuple(_chart(name, runs) for name in [*main, *sorted(names - set(main))])
+    return tuple(_chart(name, runs) for name in sorted(names, key=_place))
 
 
 def chance(name: str, runs: Sequence[Run]) -> tuple[float, str] | None:
@@ -158,7 +178,7 @@ def _chart(name: str, runs: Sequence[Run]) -> Chart:
     heard = {letter for _, letter, _ in logged}
     return Chart(
         name=name,
-        title=_TITLES.get(name, name),
+        title=_title(name),
         is_main=name in _MAIN,
         lines=lines,
         x_ticks=tuple((x.at(tick), axis_text(tick)) for tick in x_ticks),
@@ -166,6 +186,24 @@ def _chart(name: str, runs: Sequence[Run]) -> Chart:
         reference=_reference(y.at(level[0]), level[1], lines) if level else None,
         silent=tuple(run.letter for run in runs if run.letter not in heard),
     )
+
+
+def _place(name: str) -> tuple[int, list[int | str]]:
+    """Return where a chart stands: as titles are listed, then by name with numbers as numbers."""
+    place = list(_TITLES).index(name) if name in _TITLES else len(_TITLES)
+    words = re.split(r"(\d+)", name)
+    return place, [int(word) if word.isdecimal() else word for word in words]
+
+
+def _title(name: str) -> str:
+    if name.startswith(_CLUSTER):
+        return f"Cluster {name.removeprefix(_CLUSTER)}: share of image tokens"
+    return _TITLES.get(name, name)
+
+
+def _drawn(log: Log, name: str) -> Floats:
+    """Return the numbers of a quantity in the unit that they are drawn in."""
+    return np.asarray(log.values[name]) * _FACTORS.get(name, 1.0)
 
 
 def _reference(y: float, label: str, lines: Sequence[Line]) -> Reference:
@@ -183,15 +221,16 @@ def _span(name: str, logs: Sequence[Log], level: float) -> tuple[float, float]:
     """Return the range of the y axis: [0, 1] for shares, else around 0, `level` and all values."""
     if name.startswith(_SHARES):
         return 0.0, 1.0
-    values = np.concatenate([np.asarray(log.values[name]) for log in logs])
+    values = np.concatenate([_drawn(log, name) for log in logs])
     values = values[np.isfinite(values)]
     low, high = min(0.0, float(values.min())), max(level, float(values.max()))
     return low, high if high > low else low + 1
 
 
 def _line(run: int, letter: str, log: Log, name: str, scales: tuple[_Scale, _Scale]) -> Line:
-    steps, values = np.asarray(log.steps, dtype=np.float64), np.asarray(log.values[name])
+    steps, values = np.asarray(log.steps, dtype=np.float64), _drawn(log, name)
     finite = np.isfinite(values)
+    last = f"{values[finite][-1]:.3g}"
     x, y = scales
     steps, values = x(steps[finite]), y(values[finite])
     parts = list(_parts(steps, values))
@@ -204,8 +243,8 @@ def _line(run: int, letter: str, log: Log, name: str, scales: tuple[_Scale, _Sca
         band=_band(means, [ys for _, ys in parts]) if bundled else "",
         start=float(values[: max(1, len(values) // 10)].mean()),
         end=(round(means[-1][0], 1), round(means[-1][1], 1)),
-        last=f"{np.asarray(log.values[name])[finite][-1]:.3g}",
-        num_left_out=int((~finite).sum()),
+        last=last,
+        num_left_out=log.num_wrong[name],
     )
 
 

@@ -15,6 +15,7 @@ from vsda import __version__
 from vsda.report.arms import Arm, arm_verdict, arms, has_repeats
 from vsda.report.compare import SetResult, compare
 from vsda.report.curves import BOTTOM, HEIGHT, LEFT, RIGHT, WIDTH, charts
+from vsda.report.panels import run_panels
 from vsda.report.pictures import Gallery, gallery
 from vsda.report.provenance import differing_settings, facts
 from vsda.report.read import Run, read_runs
@@ -59,7 +60,7 @@ def write_report(
         folders: Run folders; the first is the one that the others are compared with.
         out: The HTML file, replaced if it exists.
         title: Heading; without one the page names the number of runs.
-        num_pictures: Frames shown of each evaluation set, at most.
+        num_pictures: Frames shown of each evaluation set, at most; with 0 no picture at all.
 
     Raises:
         RunError: A folder that is no run, or a damaged file in it.
@@ -99,6 +100,7 @@ def render(runs: Sequence[Run], *, title: str | None = None, num_pictures: int =
             settings=differing_settings([runs[position] for position in firsts]),
             galleries=_galleries(results, [runs[position] for position in firsts], num_pictures),
             charts=charts(runs),
+            panels=run_panels(runs, firsts if num_pictures else ()),
             facts=[facts(run) for run in runs],
             plot={"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "bottom": BOTTOM},
         )

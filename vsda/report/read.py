@@ -82,11 +82,13 @@ class Log:
     Attributes:
         steps: Ascending.
         values: For each name one number per step, nan where the line lacks it.
+        num_wrong: For each name the number of lines that have it without a finite number.
         cut: The last line was cut off, as by a kill, and left out.
     """
 
     steps: tuple[int, ...]
     values: Mapping[str, tuple[float, ...]]
+    num_wrong: Mapping[str, int]
     cut: bool
 
 
@@ -147,7 +149,11 @@ def read_log(path: Path) -> Log:
     names = sorted({name for row in rows.values() for name in row} - {"step"})
     values = {name: tuple(_number(rows[step].get(name)) for step in steps) for name in names}
     numeric = {name: row for name, row in values.items() if any(map(math.isfinite, row))}
-    return Log(steps=steps, values=numeric, cut=cut)
+    num_wrong = {
+        name: sum(name in row and not math.isfinite(_number(row[name])) for row in rows.values())
+        for name in numeric
+    }
+    return Log(steps=steps, values=numeric, num_wrong=num_wrong, cut=cut)
 
 
 def _read_run(folder: Path, *, letter: str, name: str) -> Run:
