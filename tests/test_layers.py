@@ -13,6 +13,7 @@ ROOMS_WITHOUT_TORCH = [
     "errors",
     "resources",
     "progress",
+    "signals",
     "memory",
     "sample",
     "manifests",

@@ -27,7 +27,10 @@ FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class ExitCode(IntEnum):
-    """What a command's exit status means; 130 and 143 are Ctrl-C and SIGTERM, as in a shell."""
+    """What a command's exit status means.
+
+    The last three are signals, as in a shell: Ctrl-C, SIGUSR1 (a batch system's warning), SIGTERM.
+    """
 
     DONE = 0
     FAILED = 1
@@ -35,6 +38,7 @@ class ExitCode(IntEnum):
     PARTIAL = 3
     THROTTLED = 75
     STOPPED = 130
+    PREEMPTED = 138
     TERMINATED = 143
 
 

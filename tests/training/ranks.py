@@ -2,42 +2,57 @@
 
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
-from tests.training.small import CLUSTERED, DOMAIN, NETWORKS, random_batch, small_objective
+from tests.training.small import (
+    CLUSTERED,
+    DOMAIN,
+    NETWORKS,
+    WEIGHTS,
+    random_batch,
+    small_recipe,
+)
+from vsda.models.shared_batch_norm import share_batch_norm
 from vsda.stream.domains import Batch, Part
+from vsda.training.build import build_network, build_objective
+from vsda.training.optimization import build_optimizations
+from vsda.training.precision import MixedPrecision
+from vsda.training.step import StepControl, Stepper
 
-LOSSES = {"domain": DOMAIN, "clustered": CLUSTERED}
+LOSSES = {"domain": DOMAIN, "clustered": CLUSTERED, "summed": DOMAIN | {"reduction": "sum"}}
 STEPS = 5
+_SGD = {"name": "momentum", "learning_rate": 0.01, "momentum": 0.0, "schedule": "constant"}
 
 
-def objective(loss):
-    """Return the small objective without anything random in its forward."""
-    network = NETWORKS["swin_upernet"] | {"drop_path_rate": 0.0}
-    return small_objective(network=network, adversarial=LOSSES[loss])
+class _Wrapping:
+    """Stands in for Fabric where the processes are started by hand."""
+
+    def __init__(self):
+        self.world_size = distributed.get_world_size() if distributed.is_initialized() else 1
+        self.strategy = SimpleNamespace(
+            setup_module=DistributedDataParallel if self.world_size > 1 else lambda module: module
+        )
 
 
 def batch_of_step(step):
-    """Return 4 labelled images and 4 frames; all masks hold each class equally often.
-
-    The cross-entropy divides by the weights of a rank's pixels, so that the mean of two ranks is
-    that of the whole batch only where both have the same.
-    """
+    """Return 4 labelled images, of which the first half has almost no labels, and 4 frames."""
     batch = random_batch(step)
-    rows = torch.arange(32)
-    mask = ((rows[:, None] + rows) % 3).to(torch.uint8)
+    masks = batch.images.masks.clone()
+    masks[:2, 4:] = 255
     frames = torch.cat([batch.videos.pictures, batch.videos.pictures[:1] // 2])
-    return Batch(images=Part(batch.images.pictures, mask.expand(4, 32, 32)), videos=Part(frames))
+    return Batch(images=Part(batch.images.pictures, masks), videos=Part(frames))
 
 
 def half(batch, rank):
     """Return one rank's half of a batch."""
+    part = slice(2 * rank, 2 * rank + 2)
     return Batch(
-        images=Part(batch.images.pictures[rank::2], batch.images.masks[rank::2]),
-        videos=Part(batch.videos.pictures[rank::2]),
+        images=Part(batch.images.pictures[part], batch.images.masks[part]),
+        videos=Part(batch.videos.pictures[part]),
     )
 
 
@@ -51,22 +66,50 @@ def work(rank, world_size, folder):
         world_size=world_size,
         timeout=timedelta(seconds=120),
     )
-    found = {loss: trained(loss, rank) for loss in LOSSES}
+    found = {loss: trained(loss, lambda step: half(batch_of_step(step), rank)) for loss in LOSSES}
+    found["non-finite"] = with_a_bad_batch(rank)
     torch.save(found, Path(folder) / f"{rank}.pt")
     distributed.destroy_process_group()
 
 
-def trained(loss, rank):
-    """Return the first gradients and the last weights of a few steps on this rank's half."""
-    model = objective(loss).eval()  # batch statistics are each rank's own in training
-    wrapped = DistributedDataParallel(model)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    first = None
+def made(loss):
+    """Return an objective without anything random in its forward, and what does its steps."""
+    network = NETWORKS["swin_upernet"] | {"drop_path_rate": 0.0}
+    recipe = small_recipe(
+        network=network, adversarial=LOSSES[loss], optimizer=_SGD, discriminator_optimizer=_SGD
+    )
+    model = build_objective(build_network(recipe, 3), recipe, WEIGHTS)
+    model.network.decoder.dropout.p = 0.0
+    wrapping = _Wrapping()
+    if wrapping.world_size > 1:
+        share_batch_norm(model)
+    optimizations = build_optimizations(model, recipe)
+    precision = MixedPrecision("32", torch.device("cpu"))
+    return model, Stepper(wrapping, model, optimizations, precision)
+
+
+def control(step, pieces=1):
+    generator = torch.Generator().manual_seed(step)
+    return StepControl(step=step, strength=1.0, generator=generator, pieces=pieces)
+
+
+def trained(loss, batches, pieces=1):
+    """Return the first step's gradients and numbers, and the state after a few steps."""
+    model, stepper = made(loss)
+    first = numbers = None
     for step in range(STEPS):
-        generator = torch.Generator().manual_seed(10 * step + rank)
-        optimizer.zero_grad()
-        losses = wrapped(half(batch_of_step(step), rank), strength=1.0, generator=generator)
-        losses["loss"].backward()
+        result = stepper.step(batches(step), control(step, pieces))
         first = first or {name: p.grad.clone() for name, p in model.named_parameters()}
-        optimizer.step()
-    return {"first": first, "after": dict(model.named_parameters())}
+        numbers = numbers or result.numbers
+    return {"first": first, "numbers": numbers, "after": model.state_dict()}
+
+
+def with_a_bad_batch(rank):
+    """Return the states round a step for which the second rank alone has weights of nan."""
+    model, stepper = made("domain")
+    stepper.step(half(batch_of_step(0), rank), control(0))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    if rank == 1:
+        model.class_weights.fill_(torch.nan)
+    result = stepper.step(half(batch_of_step(1), rank), control(1))
+    return {"before": before, "after": model.state_dict(), "was_done": result.was_done}

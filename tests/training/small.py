@@ -1,11 +1,14 @@
 """Small recipes of every network, and their batches."""
 
 import torch
+from lightning.fabric import Fabric
 
 from vsda.recipes.train import TrainRecipe
 from vsda.stream.domains import Batch, Part
 from vsda.training.build import build_network, build_objective
 from vsda.training.class_weights import ClassWeights
+from vsda.training.precision import MixedPrecision
+from vsda.training.step import StepControl, Stepper
 
 SWIN = {
     "embed_dim": 16,
@@ -54,6 +57,7 @@ SMALL = {
 }
 CLUSTERED = {"loss": "clustered", "pairs": 64, "hidden": (16,)}
 DOMAIN = {"loss": "domain", "hidden": (16,)}
+FABRIC = Fabric(accelerator="cpu", devices=1)
 WEIGHTS = ClassWeights(values=(0.5, 1.0, 2.0), source="none", sets=(), uses_target_labels=False)
 
 
@@ -66,6 +70,13 @@ def small_objective(**settings):
     """Return the objective of the small recipe with `settings` laid over it, for three classes."""
     recipe = small_recipe(**settings)
     return build_objective(build_network(recipe, 3), recipe, WEIGHTS)
+
+
+def take_step(objective, optimizations, batch, step=0, **control):
+    """Do one update on one device, in 32 bits; return its losses and diagnostics."""
+    control = {"strength": 1.0, "generator": torch.Generator().manual_seed(0)} | control
+    stepper = Stepper(FABRIC, objective, optimizations, MixedPrecision("32", FABRIC.device))
+    return stepper.step(batch, StepControl(step=step, **control)).numbers
 
 
 def random_batch(seed=0, size_px=32, num_classes=3, *, clip_frames=None, labelled=False):

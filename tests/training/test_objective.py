@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from lightning.fabric import Fabric
 from torch.nn import functional
 
 from tests.training.small import (
@@ -18,6 +17,7 @@ from tests.training.small import (
     random_batch,
     small_objective,
     small_recipe,
+    take_step,
 )
 from vsda.adversarial.discriminators import TokenDiscriminator
 from vsda.adversarial.losses import DomainLoss
@@ -25,11 +25,9 @@ from vsda.evaluation.metrics import class_iou, confusion_matrix, mean_iou
 from vsda.stream.domains import Part
 from vsda.stream.transforms import normalise
 from vsda.training.build import build_network, build_objective
-from vsda.training.loop import StepControl, reversal_strength, training_step
+from vsda.training.learner import reversal_strength
 from vsda.training.objective import segmentation_loss
 from vsda.training.optimization import build_optimizations
-
-FABRIC = Fabric(accelerator="cpu", devices=1)
 
 
 def generator():
@@ -76,8 +74,7 @@ def test_mu_0_equals_a_source_only_run_bit_for_bit(loss):
         optimizations = build_optimizations(model, recipe)
         for step in range(4):
             torch.manual_seed(step)
-            control = StepControl(step, 0.0, generator())
-            training_step(FABRIC, model, optimizations, random_batch(step), control)
+            take_step(model, optimizations, random_batch(step), step, strength=0.0)
         trained[name] = model.network.state_dict()
     for key, value in trained["none"].items():
         assert torch.equal(value, trained["mu 0"][key]), key
@@ -315,8 +312,7 @@ def test_one_step_equals_a_minimax_step_written_by_hand(mu):
     batch = random_batch()
     expected = minimax_step(copy.deepcopy(model), batch, mu, rate=0.1)
     doubled(model)
-    control = StepControl(0, mu, generator())
-    training_step(FABRIC, model, build_optimizations(model, recipe), batch, control)
+    take_step(model, build_optimizations(model, recipe), batch, strength=mu)
     for name, parameter in model.named_parameters():
         assert torch.allclose(parameter, expected[name], atol=1e-9, rtol=0), name
 
@@ -456,7 +452,7 @@ def test_two_images_are_learnt_by_heart_beside_an_adversary(loss):
     for step in range(300):
         torch.manual_seed(step)
         numbers = torch.Generator().manual_seed(step)
-        losses = training_step(FABRIC, model, optimizations, batch, StepControl(step, 1.0, numbers))
+        losses = take_step(model, optimizations, batch, step, generator=numbers)
     assert losses["loss_segmentation"] < 0.05
     with torch.inference_mode():
         predicted = model.network.eval()(normalise(batch.images.pictures)).argmax(1)

@@ -1,10 +1,10 @@
-"""The objective on two ranks: one wrapped module, so that nothing drifts apart."""
+"""Steps on two ranks: the same as one's, and nothing drifts apart."""
 
 import pytest
 import torch
 from torch import multiprocessing
 
-from tests.training.ranks import LOSSES, batch_of_step, objective, work
+from tests.training.ranks import LOSSES, batch_of_step, trained, work
 
 
 @pytest.fixture(scope="module")
@@ -21,14 +21,37 @@ def test_network_and_discriminator_are_the_same_on_both_ranks(ranks, loss):
     discriminator = [name for name in one["after"] if name.startswith("adversarial.")]
     assert discriminator
     for name, weights in one["after"].items():
-        assert torch.equal(weights, other["after"][name]), name
+        if "centroids" not in name:  # each rank clusters its own tokens
+            assert torch.equal(weights, other["after"][name]), name
 
 
-def test_two_half_batches_give_the_gradients_of_the_whole_one(ranks):
-    """Of the domain loss; with the clustered one, two ranks draw other pairs than one would."""
-    model = objective("domain").eval()
-    generator = torch.Generator().manual_seed(0)
-    model(batch_of_step(0), strength=1.0, generator=generator)["loss"].backward()
-    for name, parameter in model.named_parameters():
-        found = ranks[0]["domain"]["first"][name]
-        torch.testing.assert_close(found, parameter.grad, rtol=0, atol=1e-6)
+@pytest.mark.parametrize(("loss", "error"), [("domain", 1e-6), ("summed", 1e-4)])
+def test_two_half_batches_give_the_gradients_of_the_whole_one(ranks, loss, error):
+    """Also where one half has few labels, and with batch normalisation in training.
+
+    The summed loss has gradients up to 25, so 32 bits of them are off by a hundred times as much.
+    """
+    whole = trained(loss, batch_of_step)
+    for name, expected in whole["first"].items():
+        found = ranks[0][loss]["first"][name]
+        torch.testing.assert_close(found, expected, rtol=0, atol=error, msg=name)
+    for name, expected in whole["after"].items():
+        if "running" in name:
+            torch.testing.assert_close(ranks[1][loss]["after"][name], expected, msg=name)
+
+
+@pytest.mark.parametrize("loss", ["domain", "summed"])
+def test_logged_losses_of_two_ranks_are_those_of_the_whole_batch(ranks, loss):
+    whole = trained(loss, batch_of_step)["numbers"]
+    for name, value in whole.items():
+        torch.testing.assert_close(ranks[0][loss]["numbers"][name], value.float(), msg=name)
+        assert torch.equal(ranks[0][loss]["numbers"][name], ranks[1][loss]["numbers"][name])
+
+
+def test_a_step_that_is_not_finite_on_one_rank_is_left_out_on_all(ranks):
+    for rank in ranks:
+        found = rank["non-finite"]
+        assert not found["was_done"]
+        for name, value in found["before"].items():
+            if name != "class_weights":
+                assert torch.equal(value, found["after"][name]), name

@@ -2,16 +2,20 @@
 
 import pytest
 import torch
-from lightning.fabric import Fabric
 
-from tests.training.small import CLUSTERED, DOMAIN, NETWORKS, WEIGHTS, random_batch, small_recipe
+from tests.training.small import (
+    CLUSTERED,
+    DOMAIN,
+    NETWORKS,
+    WEIGHTS,
+    random_batch,
+    small_recipe,
+    take_step,
+)
 from vsda.adversarial.tokens import DomainTokens
 from vsda.training.build import build_network, build_objective
-from vsda.training.loop import StepControl, training_step
 from vsda.training.optimization import build_optimizations
 from vsda.training.repeatable import repeatable, step_seeds
-
-FABRIC = Fabric(accelerator="cpu", devices=1)
 
 
 @pytest.fixture
@@ -76,8 +80,7 @@ def trained(*, labelled=False, num_steps=3, **settings):
             batch = random_batch(
                 step, recipe.size_px, clip_frames=recipe.clip_frames, labelled=labelled
             )
-            control = StepControl(step, strength, generator)
-            training_step(FABRIC, model, optimizations, batch, control)
+            take_step(model, optimizations, batch, step, strength=strength, generator=generator)
     return model.state_dict()
 
 

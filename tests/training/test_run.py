@@ -1,19 +1,13 @@
 """Whole runs: they resume exactly, also after a kill."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 
 import pytest
 import torch
 
-from tests.conftest import ROOT
 from tests.made_sets import make_images, make_sample, make_set, make_videos
-from tests.training.small import CLUSTERED, DOMAIN, SMALL, small_recipe
+from tests.training.small import CLUSTERED, DOMAIN, small_recipe
 from vsda.errors import RecipeError, RunError, ShardError, UsageError
 from vsda.training.checkpoint import list_checkpoints, load_checkpoint
 from vsda.training.inputs import open_inputs
@@ -67,68 +61,15 @@ def test_run_stopped_in_the_middle_of_an_epoch_resumes_exactly(tmp_path, places,
     run(small_recipe(**settings), places, tmp_path / "cut")
     for path in list_checkpoints(tmp_path / "cut")[1:]:
         path.unlink()
-    resumed = run(small_recipe(**settings), places, tmp_path / "cut", resume=True)
+    resumed = run(small_recipe(**settings), places, tmp_path / "cut", resume="yes")
     assert list_checkpoints(tmp_path / "cut")[0].stem == "step-000016"
     assert same_state(whole, resumed)
     assert losses(tmp_path / "cut") == whole_losses
 
 
-def test_killed_process_resumes_to_the_same_bits(tmp_path, places):
-    settings = {"adversarial": CLUSTERED, "workers": 2, "steps": 24}
-    whole = run(small_recipe(**settings), places, tmp_path / "whole")
-    recipe = write_toml(tmp_path / "small.toml", settings)
-    command = [sys.executable, "-m", "vsda", "train", recipe, "--run", tmp_path / "killed"]
-    command += ["--images", places[0][0], "--videos", places[1][0], "--resume"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    kill_after(command, environment, tmp_path / "killed" / "metrics.jsonl", num_rows=11)
-    assert len(read_metrics(tmp_path / "killed")) < 24
-    subprocess.run(list(map(str, command)), env=environment, check=True, capture_output=True)
-    resumed = load_checkpoint(list_checkpoints(tmp_path / "killed")[-1])
-    assert resumed.step == 24
-    assert same_state(whole, resumed)
-    assert losses(tmp_path / "killed") == losses(tmp_path / "whole")
-
-
-def kill_after(command, environment, metrics, num_rows):
-    """Start `command` and SIGKILL it, workers and all, once it has logged `num_rows` steps."""
-    process = subprocess.Popen(
-        list(map(str, command)),
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        if metrics.is_file() and metrics.read_bytes().count(b"\n") >= num_rows:
-            break
-        time.sleep(0.001)
-    assert process.poll() is None, "the run ended before it could be killed"
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def write_toml(path, settings):
-    """Write the small recipe as TOML; its values are JSON-like, which TOML reads but for tables."""
-    values = SMALL | settings
-    lines = [
-        f"{key} = {json.dumps(value)}"
-        for key, value in values.items()
-        if not isinstance(value, dict)
-    ]
-    for table, content in values.items():
-        if isinstance(content, dict):
-            lines += [
-                f"[{table}]",
-                *(f"{key} = {json.dumps(value)}" for key, value in content.items()),
-            ]
-    path.write_text("\n".join(lines))
-    return path
-
-
 def test_finished_run_resumed_changes_nothing(tmp_path, places):
     once = run(small_recipe(), places, tmp_path / "run")
-    again = run(small_recipe(), places, tmp_path / "run", resume=True)
+    again = run(small_recipe(), places, tmp_path / "run", resume="yes")
     assert same_state(once, again)
 
 
@@ -192,13 +133,16 @@ def test_second_run_in_a_folder_is_refused(tmp_path, places):
 def test_resuming_with_another_recipe_is_refused(tmp_path, places):
     run(small_recipe(steps=4), places, tmp_path / "run")
     with pytest.raises(RunError, match=r"different: batch_images\)"):
-        run(small_recipe(steps=4, batch_images=2), places, tmp_path / "run", resume=True)
+        run(small_recipe(steps=4, batch_images=2), places, tmp_path / "run", resume="yes")
 
 
 def test_diverging_loss_stops_the_run(tmp_path, places):
     wild = {"name": "sgd", "learning_rate": 1e30}
-    with pytest.raises(RunError, match=r"diverged, the loss is .* at step"):
+    diverged = r"diverged: .* not finite in 10 steps in a row up to step 11;"
+    with pytest.raises(RunError, match=diverged):
         run(small_recipe(optimizer=wild), places, tmp_path / "run")
+    kept = torch.load(tmp_path / "run" / "nonfinite" / "step-000011-rank0.pt")
+    assert kept["batch"]["images"]["pictures"].shape == (4, 3, 32, 32)
 
 
 def test_rows_of_a_resumed_run_are_those_of_an_undisturbed_one(tmp_path, places):
@@ -208,7 +152,7 @@ def test_rows_of_a_resumed_run_are_those_of_an_undisturbed_one(tmp_path, places)
     run(small_recipe(**settings), places, tmp_path / "cut")
     for path in list_checkpoints(tmp_path / "cut")[2:]:
         path.unlink()
-    run(small_recipe(**settings), places, tmp_path / "cut", resume=True)
+    run(small_recipe(**settings), places, tmp_path / "cut", resume="yes")
     assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
     assert [step for step, _ in losses(tmp_path / "cut")] == [5, 10, 15, 20]
 
@@ -226,7 +170,7 @@ def test_resuming_on_other_data_is_refused(tmp_path, places):
     make_images(tmp_path / "other", 7)
     other = ([str(tmp_path / "other" / "images")], places[1])
     with pytest.raises(RunError, match=r"on other data \(different: class_weights, images\)"):
-        run(small_recipe(steps=4), other, tmp_path / "run", resume=True)
+        run(small_recipe(steps=4), other, tmp_path / "run", resume="yes")
 
 
 def test_what_does_not_decide_the_weights_may_change_on_resume(tmp_path, places):
@@ -235,7 +179,7 @@ def test_what_does_not_decide_the_weights_may_change_on_resume(tmp_path, places)
     for path in list_checkpoints(tmp_path / "cut")[1:]:
         path.unlink()
     changed = small_recipe(workers=1, log_every=7, checkpoint_every=20, keep_checkpoints=1)
-    assert same_state(whole, run(changed, places, tmp_path / "cut", resume=True))
+    assert same_state(whole, run(changed, places, tmp_path / "cut", resume="yes"))
 
 
 def test_failed_start_does_not_block_the_folder(tmp_path, places):
@@ -294,7 +238,7 @@ def test_damaged_row_of_the_metrics_does_not_stop_a_resume(tmp_path, places):
     metrics = tmp_path / "run" / "metrics.jsonl"
     lines = metrics.read_bytes().splitlines(keepends=True)
     metrics.write_bytes(b"".join(lines[:17]) + b"\x00\x00\n" + lines[17])
-    run(small_recipe(), places, tmp_path / "run", resume=True)
+    run(small_recipe(), places, tmp_path / "run", resume="yes")
     assert losses(tmp_path / "run") == before
 
 
@@ -334,9 +278,8 @@ def test_new_run_folders_are_numbered(tmp_path):
 
 def test_start_that_fails_leaves_no_new_folder(tmp_path, places):
     recipe = small_recipe(adversarial=CLUSTERED | {"pairs": 10})
-    made = new_run_dir("mine", tmp_path / "runs")
     with pytest.raises(UsageError):
-        run(recipe, places, made, is_new=True)
+        run(recipe, places, None, name="mine", parent=tmp_path / "runs")
     with pytest.raises(UsageError):
         run(recipe, places, tmp_path / "runs" / "named")
     assert not list((tmp_path / "runs").iterdir())
@@ -365,7 +308,7 @@ def test_other_initial_weights_are_passed_over_on_resume_and_that_is_said(tmp_pa
     for path in list_checkpoints(tmp_path / "run")[1:]:
         path.unlink()
     with caplog.at_level("WARNING", "vsda"):
-        resumed = run(small_recipe(), places, tmp_path / "run", init="other.pt", resume=True)
+        resumed = run(small_recipe(), places, tmp_path / "run", init="other.pt", resume="yes")
     assert "the initial ones are passed over: other.pt" in caplog.text
     assert resumed.step == 20
     assert resumed.recipe["init"]["weights"] == ""
@@ -375,7 +318,7 @@ def test_other_initial_weights_are_passed_over_on_resume_and_that_is_said(tmp_pa
 def test_same_initial_weights_are_not_spoken_of_on_resume(tmp_path, places, caplog):
     run(small_recipe(steps=1), places, tmp_path / "run")
     with caplog.at_level("WARNING", "vsda"):
-        run(small_recipe(steps=1), places, tmp_path / "run", resume=True)
+        run(small_recipe(steps=1), places, tmp_path / "run", resume="yes")
     assert "passed over" not in caplog.text
 
 

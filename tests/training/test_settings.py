@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from lightning.fabric import Fabric
 from torch import nn
 
 from tests.training.small import (
@@ -13,13 +12,12 @@ from tests.training.small import (
     random_batch,
     small_objective,
     small_recipe,
+    take_step,
 )
 from vsda.errors import RecipeError, UsageError
 from vsda.training.build import build_network, build_objective, num_clusters
-from vsda.training.loop import StepControl, reversal_strength, training_step
+from vsda.training.learner import reversal_strength
 from vsda.training.optimization import build_optimizations
-
-FABRIC = Fabric(accelerator="cpu", devices=1)
 
 
 def optimizers(**settings):
@@ -73,8 +71,7 @@ def test_a_step_is_clipped():
     recipe = small_recipe(optimizer=plain)
     model = build_objective(build_network(recipe, 3), recipe, WEIGHTS)
     before = [parameter.detach().clone() for parameter in model.parameters()]
-    control = StepControl(0, 0.0, torch.Generator())
-    training_step(FABRIC, model, build_optimizations(model, recipe), random_batch(), control)
+    take_step(model, build_optimizations(model, recipe), random_batch(), strength=0.0)
     moved = [(a - b).flatten() for a, b in zip(before, model.parameters(), strict=True)]
     assert torch.cat(moved).norm().item() == pytest.approx(1e-3, rel=1e-2)
 

@@ -1,10 +1,8 @@
 """`acquire`: from annotation rows to a published set, in as many runs as it takes."""
 
 import signal
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,12 +22,9 @@ from vsda.errors import ExitCode, Outcome, ShardError
 from vsda.fetch.mirror import check_mirror
 from vsda.shards.change import finish_change, interrupted_changes
 from vsda.shards.index import ShardIndex
+from vsda.signals import STOP_CODES, stop_signals
 from vsda.storage import exclusive, local_path
 
-_SIGNALS = {
-    signal.SIGINT: ExitCode.STOPPED,
-    signal.SIGTERM: ExitCode.TERMINATED,
-}
 _DONE = (Outcome.OK, Outcome.WITHDRAWN)
 _THIS_MACHINE = {Outcome.DISK_FULL, Outcome.NO_JS_RUNTIME, Outcome.CRASHED}
 
@@ -147,7 +142,7 @@ def _work(
         address=options.address,
         needs=_shared_places(options),
     )
-    with stop_signals() as caught, engine:
+    with stop_signals(signal.SIGINT, signal.SIGTERM) as caught, engine:
         coordinator = Coordinator(plan, options, Store(plan, state), engine, monitor)
         coordinator.run(lambda: bool(caught))
     return coordinator, caught
@@ -158,26 +153,6 @@ def _shared_places(options: AcquireOptions) -> list[Path]:
     places = (options.out, options.source.mirror, options.source.kept)
     paths = [local_path(place) for place in places if place is not None]
     return [path.absolute() for path in paths if path is not None and path.exists()]
-
-
-@contextmanager
-def stop_signals() -> Iterator[list[signal.Signals]]:
-    """Yield a list that gets the first SIGINT or SIGTERM; a second one acts as usual."""
-    caught: list[signal.Signals] = []
-
-    def note(number: int, _frame: object) -> None:
-        caught.append(signal.Signals(number))
-        signal.signal(number, before[signal.Signals(number)])
-
-    if threading.current_thread() is not threading.main_thread():
-        yield caught
-        return
-    before: dict[signal.Signals, Any] = {name: signal.signal(name, note) for name in _SIGNALS}
-    try:
-        yield caught
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
 
 
 def _report(
@@ -207,7 +182,7 @@ def _with_reason(
     left = f"{report.num_left} of {report.num_videos} videos are left"
     if caught:
         reason = f"stopped by {caught[0].name}; {left}; run the same command again to go on"
-        return replace(report, stopped=reason, stop_code=_SIGNALS[caught[0]])
+        return replace(report, stopped=reason, stop_code=STOP_CODES[caught[0]])
     outcome = coordinator.circuit.stopped_by
     if outcome is None:
         return report

@@ -15,8 +15,10 @@ from vsda.stream.domains import Batch
 from vsda.taxonomy import class_set
 from vsda.training.build import build_network, build_objective
 from vsda.training.class_weights import ClassWeights
-from vsda.training.loop import StepControl, reversal_strength, training_step
+from vsda.training.learner import reversal_strength
 from vsda.training.optimization import build_optimizations
+from vsda.training.precision import MixedPrecision
+from vsda.training.step import StepControl, Stepper
 
 Loss = Literal["none", "domain", "clustered"]
 LOSSES: tuple[Loss, ...] = get_args(Loss)
@@ -48,14 +50,18 @@ class Arm:
     ) -> None:
         self.recipe = with_loss(recipe, loss)
         self._batches = [batch.to(fabric.device) for batch in batches]
-        self._fabric = fabric
         num_classes = num_classes_of(recipe)
         ones = ClassWeights(
             values=(1.0,) * num_classes, source="none", sets=(), uses_target_labels=False
         )
         self.network = build_network(self.recipe, num_classes)
         self.objective = build_objective(self.network, self.recipe, ones).to(fabric.device)
-        self._optimizations = build_optimizations(self.objective, self.recipe)
+        self._stepper = Stepper(
+            fabric,
+            self.objective,
+            build_optimizations(self.objective, self.recipe),
+            MixedPrecision("32", fabric.device),
+        )
         self.generator = torch.Generator(fabric.device).manual_seed(recipe.seed)
         self._step = 0
 
@@ -63,9 +69,8 @@ class Arm:
         """Do one update: forward, backward, the network's optimiser and the discriminator's."""
         # The strength is that of the steps after the recipe's start_step.
         strength = reversal_strength(self.recipe, self.recipe.adversarial.start_step)
-        control = StepControl(self._step, strength, self.generator)
-        batch = self._batches[self._step % len(self._batches)]
-        training_step(self._fabric, self.objective, self._optimizations, batch, control)
+        control = StepControl(step=self._step, strength=strength, generator=self.generator)
+        self._stepper.step(self._batches[self._step % len(self._batches)], control)
         self._step += 1
 
     @property

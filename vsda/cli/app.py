@@ -27,7 +27,7 @@ from vsda.cli.shards_export import export
 from vsda.cli.shards_repair import repair
 from vsda.cli.shards_rework import merge, resize, split
 from vsda.cli.synth import synth
-from vsda.cli.train import evaluate, recipes, train
+from vsda.cli.train import TrainCommand, evaluate, recipes, train
 from vsda.cli.weights import weights_app
 from vsda.errors import FULL_DISK, ExitCode, VsdaError
 
@@ -63,7 +63,7 @@ app.add_typer(bench_app, name="bench")
 app.command()(doctor)
 app.command()(classes)
 app.command()(coco_counts)
-app.command()(train)
+app.command(cls=TrainCommand)(train)
 app.command()(evaluate)
 app.command("export")(export_network)
 app.command()(report)

@@ -2,17 +2,32 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from vsda.errors import ExitCode
 
+RESUME, MODES = "--resume", ("yes", "auto")
 Small = typer.Option(
     "--small",
     help="A network and pictures so small that a laptop trains them in a minute: "
     "pipelines/small/<network>.toml laid over the recipe, before --set.",
 )
+
+
+class TrainCommand(TyperCommand):
+    """`vsda train`, whose --resume may stand alone or before `auto`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the command line with a `yes` behind each --resume that stands alone."""
+        filled: list[str] = []
+        for argument, following in zip(args, [*args[1:], ""], strict=True):
+            filled.append(argument)
+            if argument == RESUME and following not in MODES:
+                filled.append(MODES[0])
+        return super().parse_args(ctx, filled)
 
 
 def train(
@@ -47,49 +62,106 @@ def train(
         ),
     ] = None,
     resume: Annotated[
-        bool,
+        str | None,
         typer.Option(
-            "--resume",
-            help="Continue from the latest whole checkpoint of --run, or of the last run.",
+            RESUME,
+            metavar="[auto]",
+            help="Continue from the latest whole checkpoint of --run, or of the last run. With "
+            "auto, start a run where there is none: one command for every try of a batch job.",
         ),
+    ] = None,
+    devices: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Devices on this machine: GPUs, or processes where there is none. They share each "
+            "batch. Default: 1, or what torchrun or Slurm has started.",
+        ),
+    ] = None,
+    nodes: Annotated[
+        int | None, typer.Option(min=1, help="Machines that run this same command.")
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="32, bf16-mixed or 16-mixed, in place of the recipe's.")
+    ] = None,
+    compile_: Annotated[
+        bool, typer.Option("--compile", help="Compile the network; pays off in long runs.")
     ] = False,
+    validation: Annotated[
+        list[str] | None,
+        typer.Option(help="Labelled set to judge the network on while it trains; may be repeated."),
+    ] = None,
+    wandb: Annotated[
+        str | None, typer.Option(help="Project of Weights & Biases to log to, too.")
+    ] = None,
+    profile: Annotated[
+        int, typer.Option(min=0, help="Profile so many steps, into the run folder.")
+    ] = 0,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that keeps what is read of sets on URLs. Default: $VSDA_DATA/cache."
+        ),
+    ] = None,
+    cache_gib: Annotated[
+        float, typer.Option(min=0, help="How much it may hold; 0 keeps nothing.")
+    ] = 50.0,
 ) -> None:
     """Train a recipe on labelled images and unlabelled videos.
 
     Example: vsda train swin-patch --images data/shards/coco-train --videos data/shards/davis-train
 
     A first look, in a minute on a laptop: vsda train swin-patch --small
+
+    On four GPUs: vsda train swin-patch --devices 4 --precision bf16-mixed --resume auto
     """
     from vsda.cli.train_inputs import (
+        cache_for,
         data_folder,
         require_sets,
         require_weights,
+        resume_mode,
+        with_engine,
         with_sets,
         with_weights,
     )
     from vsda.recipes.small import load_train_recipe
 
+    mode = resume_mode(resume)
     settings = with_weights(load_train_recipe(recipe, set_ or [], small=small), init)
+    settings = with_engine(settings, precision, compiles=compile_)
 
+    from vsda.evaluation.validate import open_validator
+    from vsda.training.devices import Devices, quieten_other_ranks
     from vsda.training.inputs import open_inputs
-    from vsda.training.run import RunOptions, last_run_dir, new_run_dir
+    from vsda.training.run import RunOptions
     from vsda.training.run import train as run_training
 
+    quieten_other_ranks()
     name = Path(recipe).stem if recipe.endswith(".toml") else recipe
-    given = {"images": images, "videos": videos, "labelled_videos": labelled_videos}
+    given = {
+        "images": images,
+        "videos": videos,
+        "labelled_videos": labelled_videos,
+        "validation": validation,
+    }
     settings = with_sets(settings, given, name)
     weights_dir = data_folder("weights")
     require_sets(settings)
-    if not resume:  # whether there is a checkpoint, which needs no other weights, shows later
+    if mode == "no":  # whether there is a checkpoint, which needs no other weights, shows later
         require_weights(settings, weights_dir)
-    inputs = open_inputs(settings)
-    find_run_dir = last_run_dir if resume else new_run_dir
-    run_dir = run or find_run_dir(f"{name}-small" if small else name, Path("runs"))
+    inputs = open_inputs(settings, cache_for(cache, cache_gib))
     options = RunOptions(
-        run_dir=run_dir,
+        run_dir=run,
+        name=f"{name}-small" if small else name,
         weights_dir=weights_dir,
-        resume=resume,
-        is_new=run is None and not resume,
+        resume=mode,
+        devices=Devices(per_node=devices, nodes=nodes),
+        validator=(lambda device: open_validator(settings, inputs.classes, device))
+        if settings.validation
+        else None,
+        wandb_project=wandb,
+        profile_steps=profile,
     )
     typer.echo(run_training(settings, inputs, options))
 

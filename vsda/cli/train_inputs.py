@@ -9,14 +9,30 @@ import typer
 
 if TYPE_CHECKING:
     from vsda.recipes.train import TrainRecipe
+    from vsda.shards.cache import Cache
+    from vsda.training.run import Resume
 
 NO_WEIGHTS = "none"
+SETS = ("images", "videos", "labelled_videos", "validation")
+"""The keys of a recipe that name sets."""
 _YTBB, _YTBB_SPLITS = "ytbb", ("train", "val")
 
 
 def data_folder(name: str) -> Path:
     """Return the folder $VSDA_DATA/<name>."""
     return Path(os.environ.get("VSDA_DATA", "data")) / name
+
+
+def cache_for(folder: Path | None, gib: float) -> "Cache | None":
+    """Return what keeps the pieces of sets on URLs, None where nothing is to be kept.
+
+    Args:
+        folder: Where; None for $VSDA_DATA/cache.
+        gib: How much it may hold.
+    """
+    from vsda.shards.cache import Cache
+
+    return Cache(folder or data_folder("cache"), int(gib * 2**30)) if gib else None
 
 
 def with_sets(
@@ -33,7 +49,7 @@ def with_sets(
     places = {
         key: tuple(map(given_place, given.get(key) or ()))
         or tuple(map(set_place, getattr(recipe, key)))
-        for key in ("images", "videos", "labelled_videos")
+        for key in SETS
     }
     recipe = recipe.model_copy(update=places)
     unused = {"images": not recipe.uses_images, "videos": not recipe.needs_videos}
@@ -61,6 +77,32 @@ def given_place(name: str) -> str:
     return name if is_here else set_place(name)
 
 
+def with_engine(recipe: "TrainRecipe", precision: str | None, *, compiles: bool) -> "TrainRecipe":
+    """Return a recipe with another precision, None for its own, and compiled if that is asked for.
+
+    Raises:
+        RecipeError: There is no such precision.
+    """
+    from vsda.recipes.load import check
+    from vsda.recipes.train import TrainRecipe
+
+    values = recipe.model_dump() | ({} if precision is None else {"precision": precision})
+    return check(TrainRecipe, values | ({"compile": True} if compiles else {}), "--precision")
+
+
+def resume_mode(given: str | None) -> "Resume":
+    """Return what `--resume`, alone or with `auto`, asks for."""
+    from vsda.errors import UsageError
+
+    if given is None:
+        return "no"
+    if given not in ("yes", "auto"):
+        raise UsageError(
+            f"--resume {given}: expected nothing or auto behind it; --run names the run folder"
+        )
+    return "auto" if given == "auto" else "yes"
+
+
 def require_sets(recipe: "TrainRecipe") -> None:
     """Check that the sets of a run are there.
 
@@ -69,11 +111,7 @@ def require_sets(recipe: "TrainRecipe") -> None:
     """
     from vsda.errors import ShardError
 
-    absent = [
-        _absence(recipe, key, place)
-        for key in ("images", "videos", "labelled_videos")
-        for place in getattr(recipe, key)
-    ]
+    absent = [_absence(recipe, key, place) for key in SETS for place in getattr(recipe, key)]
     if any(absent):
         raise ShardError("; ".join(filter(None, absent)))
 
@@ -146,7 +184,7 @@ def _absence(recipe: "TrainRecipe", key: str, place: str) -> str:
 
 
 def _needs_labels(recipe: "TrainRecipe", key: str) -> bool:
-    return key == "labelled_videos" or (key == "images" and recipe.image_labels)
+    return key in ("labelled_videos", "validation") or (key == "images" and recipe.image_labels)
 
 
 def command_of(place: str, classes: str | None) -> str | None:

@@ -1,15 +1,17 @@
 """Checkpoints: written whole or not at all, and holding all that a resumed run needs.
 
-The orders of the streams, the learning rates and every random draw are pure functions of the step,
-so what must be kept is the step, the weights and the optimisers' states.
+The places in the streams, the learning rates and every random draw are pure functions of the step,
+so what must be kept besides it are the weights, the states of optimisers and scale, and what the
+run has counted.
 """
 
 import hashlib
 import io
+import json
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,8 @@ from vsda.storage import PART_SUFFIX, sha256_file, write_atomic
 logger = logging.getLogger(__name__)
 
 _NAME = re.compile(r"step-(\d{6,})\.pt")
-_KEYS = ("step", "network", "adversarial", "optimizers", "recipe", "inputs", "meter")
+BEST = "best.json"
+"""Says which checkpoint has the best score on the validation sets."""
 _LONGEST = 200
 _KINDS = {"step": int, "optimizers": list}
 """What lies under a key; a dict under all others."""
@@ -35,20 +38,30 @@ class Checkpoint:
     Attributes:
         step: Steps done.
         network: State of the segmentation network.
+        ema: State of the averaged network; empty in a run without.
         adversarial: State of the discriminator and the centroids; empty in a source-only run.
         optimizers: States in the order of `build_optimizations`.
+        scaler: State of the scale of losses in 16 bits; empty without.
         recipe: The resolved recipe as plain values.
         inputs: What it was trained on, see `RunInputs.identity`.
         meter: The numbers since the last row of the log, by name.
+        counted: What the run has counted: steps left out, samples replaced, the best score, what
+            its warnings depend on.
     """
 
     step: int
     network: Mapping[str, Any]
+    ema: Mapping[str, Any]
     adversarial: Mapping[str, Any]
     optimizers: list[Mapping[str, Any]]
+    scaler: Mapping[str, Any]
     recipe: Mapping[str, Any]
     inputs: Mapping[str, Any]
     meter: Mapping[str, Any]
+    counted: Mapping[str, Any]
+
+
+_KEYS = tuple(field.name for field in fields(Checkpoint))
 
 
 def checkpoint_dir(run_dir: Path) -> Path:
@@ -61,8 +74,17 @@ def has_checkpoint_name(path: Path) -> bool:
     return _NAME.fullmatch(path.name) is not None
 
 
-def save_checkpoint(run_dir: Path, checkpoint: Checkpoint, keep: int) -> Path:
-    """Write `checkpoint`, with its SHA-256 beside it, and drop all but the latest `keep`."""
+def save_checkpoint(
+    run_dir: Path, checkpoint: Checkpoint, keep: int, *, score: float | None = None
+) -> Path:
+    """Write `checkpoint`, with its SHA-256 beside it, and drop all but the latest `keep`.
+
+    Args:
+        run_dir: The run folder.
+        checkpoint: What to write.
+        keep: Checkpoints that stay, the best one not counted.
+        score: Makes it the best one so far.
+    """
     buffer = io.BytesIO()
     torch.save({key: getattr(checkpoint, key) for key in _KEYS}, buffer)
     path = checkpoint_dir(run_dir) / f"step-{checkpoint.step:06d}.pt"
@@ -70,12 +92,28 @@ def save_checkpoint(run_dir: Path, checkpoint: Checkpoint, keep: int) -> Path:
     # The hash comes first: a checkpoint is never without it, wherever a kill strikes.
     write_atomic(_digest_path(path), f"{digest}  {path.name}\n".encode())
     write_atomic(path, buffer.getvalue())
+    if score is not None:
+        best = {"step": checkpoint.step, "score": score, "file": path.name}
+        write_atomic(path.with_name(BEST), json.dumps(best).encode() + b"\n")
+    kept = best_checkpoint(run_dir)
     for old in list_checkpoints(run_dir)[:-keep]:
-        old.unlink()
-        _digest_path(old).unlink(missing_ok=True)
+        if old != kept:
+            old.unlink()
+            _digest_path(old).unlink(missing_ok=True)
     for left in path.parent.glob(f"*{PART_SUFFIX}"):  # by a killed process: a run has one writer
         left.unlink()
     return path
+
+
+def best_checkpoint(run_dir: Path) -> Path | None:
+    """Return the checkpoint with the best score on the validation sets, None if there is none."""
+    folder = checkpoint_dir(run_dir)
+    try:
+        name = json.loads((folder / BEST).read_bytes())["file"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    path = folder / Path(str(name)).name
+    return path if path.is_file() else None
 
 
 def list_checkpoints(run_dir: Path) -> list[Path]:
@@ -90,12 +128,26 @@ def latest_checkpoint(run_dir: Path) -> Checkpoint | None:
     Raises:
         RunError: There are checkpoints and none of them is whole.
     """
+    path = newest_whole(run_dir)
+    return None if path is None else load_checkpoint(path)
+
+
+def newest_whole(run_dir: Path) -> Path | None:
+    """Return where the newest whole checkpoint of a run lies, None where there is none at all.
+
+    Damaged ones are told and passed over.
+
+    Raises:
+        RunError: There are checkpoints and none of them is whole.
+    """
     paths = list_checkpoints(run_dir)
     for path in reversed(paths):
         try:
-            return load_checkpoint(path)
+            load_checkpoint(path)
         except RunError as error:
             logger.warning("%s; trying the one before", error)
+        else:
+            return path
     if paths:
         raise RunError(f"{checkpoint_dir(run_dir)}: none of {len(paths)} checkpoints is whole")
     return None

@@ -16,10 +16,12 @@ class Encoded:
     Attributes:
         groups: Those of each group by itself.
         joined: Those of all groups as one group of single frames, in the same order.
+        origins: Those that all others were made from, so that every gradient goes through them.
     """
 
     groups: Mapping[str, Levels]
     joined: Levels
+    origins: tuple[Levels, ...]
 
 
 def encode_groups(network: SegmentationNetwork, groups: Mapping[str, Tensor]) -> Encoded:
@@ -30,7 +32,7 @@ def encode_groups(network: SegmentationNetwork, groups: Mapping[str, Tensor]) ->
     """
     if len({group.shape[1:] for group in groups.values()}) > 1:
         apart = {name: network.encode(group) for name, group in groups.items()}
-        return Encoded(apart, join_levels(list(apart.values())))
+        return Encoded(apart, join_levels(list(apart.values())), tuple(apart.values()))
     joined = network.encode(torch.cat(list(groups.values())))
     sizes = [len(group) for group in groups.values()]
     parts = {tap: _split(level, sizes) for tap, level in joined.items()}
@@ -38,7 +40,7 @@ def encode_groups(network: SegmentationNetwork, groups: Mapping[str, Tensor]) ->
         name: {tap: levels[index] for tap, levels in parts.items()}
         for index, name in enumerate(groups)
     }
-    return Encoded(split, joined)
+    return Encoded(split, joined, (joined,))
 
 
 def _split(level: Level, sizes: list[int]) -> list[Level]:

@@ -1,124 +1,102 @@
-"""A recipe, shards and a run folder in; a trained network in the run folder out."""
+"""Steps until the recipe's last: batches in, numbers and checkpoints out."""
 
-import json
-import logging
-import math
+import signal
+import sys
 import time
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from lightning.fabric import Fabric
-from torch import Tensor
 
-from vsda.errors import RunError
-from vsda.models.network import SegmentationNetwork
-from vsda.progress import progress
+from vsda.errors import ExitCode, RunError, StoppedError
 from vsda.recipes.load import check
 from vsda.recipes.train import TrainRecipe
-from vsda.storage import write_atomic
+from vsda.signals import STOP_CODES, stop_signals
 from vsda.stream.domains import Batch, Place, stream_domains
-from vsda.training.build import build_network, build_objective
-from vsda.training.checkpoint import Checkpoint, save_checkpoint
+from vsda.training.checkpoint import Checkpoint, checkpoint_dir, save_checkpoint
+from vsda.training.damage import DamageCount
+from vsda.training.devices import summed
+from vsda.training.display import Display, opened_display
 from vsda.training.inputs import RunInputs
-from vsda.training.metrics_log import MetricsLog
-from vsda.training.objective import Objective
-from vsda.training.optimization import Optimization, build_optimizations
-from vsda.training.repeatable import repeatable, step_seeds
-
-logger = logging.getLogger(__name__)
-
-RECIPE_FILE = "recipe.json"
-_SHOWN = (
-    "loss",
-    "loss_segmentation",
-    "loss_auxiliary",
-    "loss_adversarial",
-    "accuracy_source",
-    "accuracy_target",
-    "accuracy_same",
-    "accuracy_cross",
-    "images_per_s",
-)
-"""What the terminal gets of each logged row; metrics.jsonl holds all."""
+from vsda.training.learner import Learner, reversal_strength
+from vsda.training.memory import peak_memory_bytes
+from vsda.training.meter import Meter
+from vsda.training.nonfinite import NonFiniteGuard, first_infinite
+from vsda.training.profiling import profiled
+from vsda.training.repeatable import repeatable
+from vsda.training.stop import SIGNALS, StopVote
+from vsda.training.validation import SCORE, Validator
 
 
-@dataclass(slots=True)
-class Meter:
-    """The numbers since the last row of the log, left on the device until they are read."""
-
-    values: dict[str, list[Tensor]] = field(default_factory=lambda: defaultdict(list))
-    pictures: int = 0
-    started: float = field(default_factory=time.monotonic)
-
-    def add(self, losses: Mapping[str, Tensor], pictures: int) -> None:
-        """Add the numbers of one step over `pictures` images and frames."""
-        for name, value in losses.items():
-            self.values[name].append(value.detach())
-        self.pictures += pictures
-
-    def means(self) -> dict[str, float]:
-        """Return the mean of every number over the steps that have it, and the rate.
-
-        Diagnostics without any measurement (nan in every step) are left out.
-        """
-        # Reading the numbers waits for the device, so the clock is read after them.
-        means = {name: float(_mean(name, values)) for name, values in self.values.items()}
-        seconds = max(time.monotonic() - self.started, 1e-9)
-        kept = {
-            name: mean for name, mean in means.items() if name == "loss" or not math.isnan(mean)
-        }
-        return kept | {"images_per_s": self.pictures / seconds}
-
-    def state(self) -> dict[str, Tensor]:
-        """Return the numbers so far, for a checkpoint between two rows."""
-        return {name: torch.stack(values) for name, values in self.values.items()}
-
-    @classmethod
-    def from_state(cls, state: Mapping[str, Tensor]) -> "Meter":
-        """Go on with the numbers of a checkpoint."""
-        return cls(defaultdict(list, {name: list(each.unbind()) for name, each in state.items()}))
-
-
-@dataclass(frozen=True, slots=True)
-class StepControl:
-    """What a step depends on besides its batch.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainerOptions:
+    """What a run does besides training, which decides nothing about the weights.
 
     Attributes:
-        step: Steps done before it.
-        strength: Of the gradient reversal.
-        generator: Source of the adversarial part's random draws.
+        validator: Judges the network now and then, see the recipe's `validate_every`.
+        wandb_project: Project of W&B to write to as well; None for no W&B.
+        profile_steps: Steps to profile, after a few to warm up; 0 for none.
     """
 
-    step: int
-    strength: float
-    generator: torch.Generator
+    validator: Validator | None = None
+    wandb_project: str | None = None
+    profile_steps: int = 0
 
 
 class Trainer:
-    """One run in one process: the objective, its optimisers and the folder they are kept in."""
+    """One run on this rank. Only rank 0 writes into the run folder, and tells.
 
-    def __init__(self, recipe: TrainRecipe, inputs: RunInputs, run_dir: Path) -> None:
-        self._recipe, self._inputs, self._run_dir = recipe, inputs, run_dir
-        accelerator = "cuda" if torch.cuda.is_available() else "cpu"
-        self._fabric = Fabric(accelerator=accelerator, devices=1)
-        network = build_network(recipe, len(inputs.classes) + 1)
-        self._objective = build_objective(network, recipe, inputs.weights)
-        self._objective.to(self._fabric.device)
-        self._optimizations = build_optimizations(self._objective, recipe)
-        self._step = 0
+    Args:
+        recipe: The run's.
+        inputs: Its sets, opened.
+        run_dir: Its folder.
+        fabric: The devices, launched.
+        options: What else it does.
+
+    Attributes:
+        learner: What is trained.
+        step: Steps done.
+    """
+
+    def __init__(
+        self,
+        recipe: TrainRecipe,
+        inputs: RunInputs,
+        run_dir: Path,
+        fabric: Fabric,
+        options: TrainerOptions | None = None,
+    ) -> None:
+        self._recipe, self._inputs, self.run_dir = recipe, inputs, run_dir
+        self._fabric, self._options = fabric, options or TrainerOptions()
+        self.learner = Learner(recipe, inputs.weights, fabric)
+        self._damage = DamageCount(recipe.max_damaged)
+        self._guard = NonFiniteGuard(run_dir, recipe.max_nonfinite)
+        self.step = 0
         self._meter = Meter()
+        self._owed = False
+        self._best = -1.0
+        self._display_state: Mapping[str, Any] = {}
+        self._display: Display | None = None
 
     @property
-    def network(self) -> SegmentationNetwork:
-        """The network that is trained."""
-        return self._objective.network
+    def is_first(self) -> bool:
+        """Whether this rank is the one that writes and tells."""
+        return self._fabric.global_rank == 0
+
+    def validation_record(self) -> dict[str, Any] | None:
+        """Return what the provenance says of the validation sets, None for a run without."""
+        validator = self._options.validator
+        if validator is None:
+            return None
+        sets = list(self._recipe.validation)
+        return {"sets": sets, "uses_target_labels": validator.uses_target_labels}
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Continue from `checkpoint`.
+        """Continue from `checkpoint`, on as many devices or on others.
 
         Raises:
             RunError: It was written by a run of another recipe or on other data.
@@ -126,140 +104,172 @@ class Trainer:
         then = check(TrainRecipe, checkpoint.recipe, "recipe of the checkpoint").deciding()
         self._refuse(self._recipe.deciding(), then, "of another recipe")
         self._refuse(self._inputs.identity(), checkpoint.inputs, "on other data")
-        self._objective.network.load_state_dict(checkpoint.network)
-        if self._objective.adversarial is not None:
-            self._objective.adversarial.load_state_dict(checkpoint.adversarial)
-        for optimization, state in zip(self._optimizations, checkpoint.optimizers, strict=True):
-            optimization.optimizer.load_state_dict(dict(state))
-        self._step = checkpoint.step
+        self.learner.load(checkpoint)
+        self.step = checkpoint.step
         self._meter = Meter.from_state(checkpoint.meter)
+        counted = checkpoint.counted
+        self._guard.skipped, self._best = counted["skipped"], counted["best"]
+        self._damage.keys = set(counted["damaged"])
+        self._display_state = counted["display"]
 
     def _refuse(self, now: Mapping[str, Any], then: Mapping[str, Any], how: str) -> None:
         differing = sorted(key for key in now if now[key] != then.get(key))
         if differing:
             raise RunError(
-                f"{self._run_dir}: holds a run {how} (different: {', '.join(differing)}); resume "
-                f"with what its {RECIPE_FILE} and provenance say, or choose another --run"
+                f"{self.run_dir}: holds a run {how} (different: {', '.join(differing)}); resume "
+                "with what its recipe.json and provenance say, or choose another --run"
             )
 
     def run(self) -> None:
-        """Do the steps that are left, logging and keeping checkpoints as the recipe says."""
-        recipe = self._recipe
+        """Do the steps that are left, logging, judging and keeping checkpoints as the recipe says.
+
+        Raises:
+            StoppedError: A signal asked for a stop; a checkpoint was written.
+            RunError: The run has diverged.
+            ShardError: A sample cannot be read, or too many cannot.
+        """
+        with ExitStack() as stack:
+            caught = stack.enter_context(stop_signals(*SIGNALS))
+            stack.enter_context(repeatable(self._fabric.device))
+            if self.is_first:
+                self._display = stack.enter_context(self._opened_display())
+            profile = self._options.profile_steps if self._display else 0
+            profiled_step = stack.enter_context(profiled(self.run_dir, profile))
+            vote = StopVote(caught)
+            for batch in self._batches():
+                self._do_step(batch)
+                profiled_step()
+                stop = vote.agreed()
+                if stop is not None and self.step < self._recipe.steps:
+                    self._stop(stop)
+
+    def _opened_display(self) -> AbstractContextManager[Display]:
+        return opened_display(
+            self.run_dir,
+            self._recipe,
+            self._inputs.classes,
+            (self.step, self._display_state),
+            self._options.wandb_project,
+        )
+
+    def _batches(self) -> Iterator[Batch]:
+        """Yield the batches on the device, noting how long each kept this rank waiting."""
         place = Place(
             rank=self._fabric.global_rank,
             world_size=self._fabric.world_size,
-            start_step=self._step,
+            start_step=self.step,
         )
         inputs = self._inputs
-        batches = stream_domains(recipe, inputs.classes, inputs.domains(), place)
-        with MetricsLog(self._run_dir, self._step) as log, repeatable(self._fabric.device):
-            for batch in progress(batches, "training", total=recipe.steps - self._step):
-                losses = self._advance(batch)
-                self._meter.add(losses, batch.num_pictures)
-                if self._step % recipe.log_every == 0 or self._step == recipe.steps:
-                    self._report(log, self._meter.means())
-                    self._meter = Meter()
-                if self._step % recipe.checkpoint_every == 0 or self._step == recipe.steps:
-                    log.sync()
-                    self._save(losses)
+        batches = stream_domains(self._recipe, inputs.classes, inputs.domains(), place)
+        while True:
+            start = time.monotonic()
+            batch = next(batches, None)
+            self._meter.waited_s += time.monotonic() - start
+            if batch is None:
+                return
+            yield batch.to(self._fabric.device)
 
-    def _advance(self, batch: Batch) -> dict[str, Tensor]:
-        step = self._step
-        # Every random draw of a step follows from its number, so a resumed run repeats them. The
-        # network's and the adversarial part's are two streams: equal ones would go together.
-        network, adversarial = step_seeds(self._recipe.seed, step, self._fabric.global_rank)
-        torch.manual_seed(network)
-        generator = torch.Generator(self._fabric.device).manual_seed(adversarial)
-        control = StepControl(step, reversal_strength(self._recipe, step), generator)
-        batch = batch.to(self._fabric.device)
-        losses = training_step(self._fabric, self._objective, self._optimizations, batch, control)
-        self._step = step + 1
-        return losses
-
-    def _report(self, log: MetricsLog, means: Mapping[str, float]) -> None:
-        self._check_finite(means["loss"])
-        rate = self._optimizations[0].optimizer.param_groups[0]["lr"]
-        log.write(self._step, {**means, "learning_rate": rate})
-        shown = "  ".join(f"{name} {means[name]:.4g}" for name in _SHOWN if name in means)
-        logger.info("step %d/%d  %s", self._step, self._recipe.steps, shown)
-        if means.get("num_valid_clusters") == 0:
-            logger.warning(
-                "step %d: no cluster held two tokens of either domain, so the clustered loss was 0 "
-                "and taught nothing; lower adversarial.clusters, raise batch_images and "
-                "batch_videos, or choose a shallower adversarial.placement",
-                self._step,
+    def _do_step(self, batch: Batch) -> None:
+        self._damage.saw(batch.damaged)
+        is_row = self._is_due(self._recipe.log_every, after=1)
+        result = self.learner.step(batch, self.step, measure=is_row)
+        self.step += 1
+        if self._guard.saw(result.was_done):
+            raise self._guard.end(
+                self.step, self._fabric.global_rank, batch, self.learner.objective
             )
+        num_pictures = batch.num_pictures * self._fabric.world_size
+        self._meter.add(result.numbers if result.was_done else {}, num_pictures)
+        if self._display:
+            self._display.advance(self.step)
+        scores = self._judge()
+        row = (self._row() if is_row else {}) | scores
+        self._show(row, batch)
+        score = scores.get(SCORE)
+        is_best = score is not None and score > self._best
+        self._owed = self._owed or is_best or self._is_due(self._recipe.checkpoint_every)
+        # After a step that was left out the weights may be worthless: the next good one is kept.
+        if self._owed and not (self._guard.doubts and self.step < self._recipe.steps):
+            self._save(score if is_best else None)
 
-    def _check_finite(self, loss: float) -> None:
-        state = self._objective.state_dict()
-        infinite = [name for name, tensor in state.items() if not bool(tensor.isfinite().all())]
-        if math.isfinite(loss) and not infinite:
-            return
-        what = f"the loss is {loss}" + (f" and {infinite[0]} is not finite" if infinite else "")
-        raise RunError(
-            f"{self._run_dir}: diverged, {what} at step {self._step}; lower "
-            "optimizer.learning_rate or adversarial.mu, or set optimizer.clip_norm"
+    def _is_due(self, every: int, *, after: int = 0) -> bool:
+        """Return whether something is due now, or `after` so many steps; the last step has all."""
+        step = self.step + after
+        return step % every == 0 or step == self._recipe.steps
+
+    def _judge(self) -> dict[str, float]:
+        """Return the scores on the validation sets; empty where the network is not judged now."""
+        validator = self._options.validator
+        if validator is None or not self._is_due(self._recipe.validate_every):
+            return {}
+        fabric = self._fabric
+        counts = validator.count(self.learner.judged, fabric.global_rank, fabric.world_size)
+        return validator.scores(summed(fabric, counts.to(fabric.device)).cpu())
+
+    def _row(self) -> dict[str, float]:
+        """Return the numbers since the last row, and start anew."""
+        damaged = torch.tensor(len(self._damage.keys), device=self._fabric.device)
+        counts = {
+            "skipped_steps": self._guard.skipped,
+            "damaged_samples": int(summed(self._fabric, damaged)),
+        }
+        row = (
+            self._meter.means()
+            | self.learner.settings()
+            | {"memory_bytes": peak_memory_bytes(self._fabric.device)}
+            | {name: count for name, count in counts.items() if count}
         )
+        self._meter = Meter()
+        return row
 
-    def _save(self, losses: Mapping[str, Tensor]) -> None:
-        self._check_finite(float(losses["loss"].detach()))
-        adversarial = self._objective.adversarial
+    def _show(self, row: Mapping[str, float], batch: Batch) -> None:
+        if self._display is None:
+            return
+        if row:
+            strength = reversal_strength(self._recipe, self.step - 1)
+            self._display.row(self.step, row, strength)
+        every = self._recipe.panels_every
+        if every and self._is_due(every):
+            self._display.panel(self.step, self.learner.judged, batch)
+
+    def _save(self, score: float | None = None) -> None:
+        """Write a checkpoint; `score` makes it the best one."""
+        infinite = first_infinite(self.learner.objective.state_dict())
+        if infinite is not None:  # on all ranks alike
+            raise RunError(
+                f"{self.run_dir}: diverged: {infinite} is not finite after step {self.step}; "
+                "lower optimizer.learning_rate or adversarial.mu, or set optimizer.clip_norm"
+            )
+        self._owed = False
+        self._best = self._best if score is None else score
+        if self._display is None:
+            return
+        self._display.sync()
+        counted = {
+            "skipped": self._guard.skipped,
+            "damaged": sorted(self._damage.keys),
+            "best": self._best,
+            "display": self._display.state(),
+        }
         checkpoint = Checkpoint(
-            step=self._step,
-            network=self._objective.network.state_dict(),
-            adversarial={} if adversarial is None else adversarial.state_dict(),
-            optimizers=[each.optimizer.state_dict() for each in self._optimizations],
+            step=self.step,
             recipe=self._recipe.model_dump(mode="json"),
             inputs=self._inputs.identity(),
             meter=self._meter.state(),
+            counted=counted,
+            **self.learner.state(),
         )
-        save_checkpoint(self._run_dir, checkpoint, self._recipe.keep_checkpoints)
+        save_checkpoint(self.run_dir, checkpoint, self._recipe.keep_checkpoints, score=score)
 
-
-def training_step(
-    fabric: Fabric,
-    objective: Objective,
-    optimizations: list[Optimization],
-    batch: Batch,
-    control: StepControl,
-) -> dict[str, Tensor]:
-    """Do one update of the network and the discriminator and return its losses.
-
-    One backward pass serves both: the reversal turns the discriminator's gradient round for the
-    network, which is the saddle-point step of the paper with both players moving at once.
-    """
-    objective.train()
-    for optimization in optimizations:
-        optimization.set_learning_rate(control.step)
-        optimization.optimizer.zero_grad(set_to_none=True)
-    losses: dict[str, Tensor] = objective(
-        batch, strength=control.strength, generator=control.generator
-    )
-    fabric.backward(losses["loss"])
-    for optimization in optimizations:
-        optimization.clip()
-        optimization.optimizer.step()
-    return losses
-
-
-def reversal_strength(recipe: TrainRecipe, step: int) -> float:
-    """Return the gradient reversal's strength at `step`: 0 before `start_step`, then mu.
-
-    With mu on the loss the reversal itself has strength 1.
-    """
-    settings = recipe.adversarial
-    if step < settings.start_step:
-        return 0.0
-    return settings.mu if settings.mu_on == "reversal" else 1.0
-
-
-def write_recipe(run_dir: Path, recipe: TrainRecipe) -> None:
-    """Write the resolved recipe into the run folder."""
-    text = json.dumps(recipe.model_dump(mode="json"), indent=2) + "\n"
-    write_atomic(run_dir / RECIPE_FILE, text.encode())
-
-
-def _mean(name: str, values: list[Tensor]) -> Tensor:
-    stacked = torch.stack([value.float() for value in values])
-    # nan means "not measured" in a diagnostic, but "diverged" in the loss.
-    return stacked.mean() if name == "loss" else stacked.nanmean()
+    def _stop(self, name: signal.Signals) -> NoReturn:
+        """Save and end, as a signal has asked."""
+        if not self._guard.doubts:
+            self._save()
+        self._fabric.barrier()
+        if self._display is None:
+            sys.exit(ExitCode.DONE)  # rank 0 tells how the run has ended
+        raise StoppedError(
+            STOP_CODES[name],
+            f"stopped by {name.name} after step {self.step} of {self._recipe.steps}; --resume goes "
+            f"on from the latest checkpoint in {checkpoint_dir(self.run_dir)}",
+        )

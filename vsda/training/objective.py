@@ -12,6 +12,7 @@ from vsda.stream.domains import Batch, Part
 from vsda.stream.transforms import normalise
 from vsda.taxonomy import IGNORE_INDEX
 from vsda.training.encoding import Encoded, encode_groups
+from vsda.training.measures import batch_mean_iou, gradient_ratio
 from vsda.training.view import View
 
 SOURCE = ("images",)
@@ -32,6 +33,19 @@ class Weights:
     classes: Tensor
     adversarial: float = 1.0
     auxiliary: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What the losses of one part of a batch are divided by, so that the parts add up to the whole.
+
+    Attributes:
+        label_weight: Scalar, divides the sum of the pixels' weighted cross-entropies.
+        adversarial: Multiplies the adversarial loss.
+    """
+
+    label_weight: Tensor
+    adversarial: float = 1.0
 
 
 class Objective(nn.Module):
@@ -63,7 +77,13 @@ class Objective(nn.Module):
         self.register_buffer("class_weights", weights.classes)
 
     def forward(
-        self, batch: Batch, *, strength: float, generator: torch.Generator
+        self,
+        batch: Batch,
+        *,
+        strength: float,
+        generator: torch.Generator,
+        scale: Scale | None = None,
+        measure: bool = False,
     ) -> dict[str, Tensor]:
         """Return the losses and diagnostics of `batch` by name, all scalars on its device.
 
@@ -74,7 +94,12 @@ class Objective(nn.Module):
             batch: Labelled pictures and, for the adversarial loss, both domains.
             strength: Of the gradient reversal.
             generator: Source of the adversarial part's random draws.
+            scale: What makes the losses of the parts of a larger batch add up; None for a batch
+                that stands by itself.
+            measure: Add what costs time: `train_miou`, the mean IoU on the labelled pictures, and,
+                with an adversarial loss, `gradient_ratio`.
         """
+        scale = scale or Scale(label_weight=self.label_weight(batch))
         # Labelled pictures go first and by themselves: a batch joined with unlabelled ones may
         # round otherwise and draws other random numbers, and mu = 0 shall equal a source-only run
         # bit for bit.
@@ -83,20 +108,38 @@ class Objective(nn.Module):
         encoded = encode_groups(self.network, pictures)
         # Masks travel as bytes; the loss wants int64.
         masks = torch.cat([masks.flatten(0, -3) for _, masks in labelled.values()]).long()
-        terms = self._segmentation(encoded, masks)
+        logits, terms = self._segmentation(encoded, masks, scale.label_weight)
         total = torch.stack(list(terms.values())).sum()
         losses = {name: term.detach() for name, term in terms.items()}
-        if self.adversarial is not None and self.view is not None:
-            source, target = (
-                torch.cat(self._features(self.view, batch, encoded, names))
-                for names in (SOURCE, TARGET)
-            )
-            found: AdversarialTerms = self.adversarial(
-                source, target, strength=strength, generator=generator
-            )
-            total = total + self.adversarial_weight * found.loss
-            losses |= found.scalars()
-        return {"loss": total, **losses}
+        if measure:
+            losses["train_miou"] = batch_mean_iou(logits.detach(), masks)
+        if self.adversarial is None or self.view is None:
+            return {"loss": total, **losses}
+        source, target = (
+            torch.cat(self._features(self.view, batch, encoded, names))
+            for names in (SOURCE, TARGET)
+        )
+        found: AdversarialTerms = self.adversarial(
+            source, target, strength=strength, generator=generator
+        )
+        term = scale.adversarial * self.adversarial_weight * found.loss
+        if measure:
+            through = [levels[self.view.tap].raw for levels in encoded.origins]
+            losses["gradient_ratio"] = gradient_ratio(term, total, through)
+        scalars = found.scalars()
+        scalars["loss_adversarial"] = scale.adversarial * scalars["loss_adversarial"]
+        return {"loss": total + term, **losses, **scalars}
+
+    def label_weight(self, batch: Batch) -> Tensor:
+        """Return the sum of the class weights of all labelled pixels of `batch`, a scalar.
+
+        The cross-entropy's weighted mean divides by it.
+        """
+        found = [
+            _pixel_weights(masks.long(), self.class_weights).sum()
+            for _, masks in _labelled(batch).values()
+        ]
+        return torch.stack(found).sum()
 
     def _features(
         self, view: View, batch: Batch, encoded: Encoded, names: tuple[str, ...]
@@ -112,36 +155,49 @@ class Objective(nn.Module):
             for name, part in parts.items()
         ]
 
-    def _segmentation(self, encoded: Encoded, masks: Tensor) -> dict[str, Tensor]:
-        """Return the cross-entropy over all labelled frames, and the auxiliary head's if any."""
+    def _segmentation(
+        self, encoded: Encoded, masks: Tensor, label_weight: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the logits, and the cross-entropies of both heads over all labelled frames."""
         height_px, width_px = masks.shape[-2:]
         logits = self.network.decode(encoded.joined, (height_px, width_px))
-        terms = {"loss_segmentation": segmentation_loss(logits, masks, self.class_weights)}
+        loss = segmentation_loss(logits, masks, self.class_weights, label_weight)
+        terms = {"loss_segmentation": loss}
         auxiliary = self.network.decode_auxiliary(encoded.joined, (height_px, width_px))
         if auxiliary is not None:
-            loss = segmentation_loss(auxiliary, masks, self.class_weights)
+            loss = segmentation_loss(auxiliary, masks, self.class_weights, label_weight)
             terms["loss_auxiliary"] = self.auxiliary_weight * loss
-        return terms
+        return logits, terms
 
 
-def segmentation_loss(logits: Tensor, masks: Tensor, class_weights: Tensor) -> Tensor:
+def segmentation_loss(
+    logits: Tensor, masks: Tensor, class_weights: Tensor, label_weight: Tensor | None = None
+) -> Tensor:
     """Return the weighted mean cross-entropy over the pixels that carry a label.
 
     Args:
         logits: (N, K, H, W).
         masks: (N, H, W) int64 in [0, K) or `IGNORE_INDEX`.
-        class_weights: (K,); the mean divides by the sum of the labelled pixels' weights.
+        class_weights: (K,).
+        label_weight: What the sum is divided by; None for the sum of the labelled pixels' weights,
+            which makes it a mean.
 
     Returns:
         Scalar in the dtype of `class_weights`. It is 0, not nan, when no pixel carries a label.
     """
+    if label_weight is None:
+        label_weight = _pixel_weights(masks, class_weights).sum()
     logits = logits.to(class_weights.dtype)  # never sum thousands of pixels in 16 bits
-    total = functional.cross_entropy(
-        logits, masks, weight=class_weights, ignore_index=IGNORE_INDEX, reduction="sum"
-    )
+    with torch.autocast(logits.device.type, enabled=False):
+        total = functional.cross_entropy(
+            logits, masks, weight=class_weights, ignore_index=IGNORE_INDEX, reduction="sum"
+        )
+    return total / label_weight.clamp_min(torch.finfo(class_weights.dtype).tiny)
+
+
+def _pixel_weights(masks: Tensor, class_weights: Tensor) -> Tensor:
     labelled = masks != IGNORE_INDEX
-    weight = class_weights[masks.where(labelled, 0)] * labelled
-    return total / weight.sum().clamp_min(torch.finfo(class_weights.dtype).tiny)
+    return class_weights[masks.where(labelled, 0)] * labelled
 
 
 def _labelled(batch: Batch) -> dict[str, tuple[Part, Tensor]]:

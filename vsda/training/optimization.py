@@ -9,7 +9,7 @@ from timm.optim import create_optimizer_v2  # type: ignore[attr-defined]
 from timm.scheduler.cosine_lr import CosineLRScheduler
 from timm.scheduler.poly_lr import PolyLRScheduler
 from timm.scheduler.scheduler import Scheduler
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from vsda.errors import RecipeError
@@ -25,16 +25,23 @@ class Optimization:
     scheduler: Scheduler | None
     clip_norm: float
     parameters: tuple[nn.Parameter, ...]
+    norm_name: str
+    """What the norm of its gradients is called in the log."""
 
     def set_learning_rate(self, step: int) -> None:
         """Give the optimiser the learning rate of `step`."""
         if self.scheduler is not None:
             self.scheduler.step_update(step)
 
-    def clip(self) -> None:
-        """Scale the gradients down to `clip_norm`, if the recipe sets one."""
+    def gradient_norm(self) -> Tensor:
+        """Return the norm of all gradients together, a scalar on their device."""
+        gradients = [each.grad for each in self.parameters if each.grad is not None]
+        return nn.utils.get_total_norm(gradients)
+
+    def clip(self, norm: Tensor) -> None:
+        """Scale the gradients, whose norm is known, down to `clip_norm`, if the recipe sets one."""
         if self.clip_norm:
-            nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
+            nn.utils.clip_grads_with_norm_(self.parameters, self.clip_norm, norm)
 
 
 def build_optimizations(objective: Objective, recipe: TrainRecipe) -> list[Optimization]:
@@ -77,6 +84,7 @@ def build_optimization(
         _scheduler(optimizer, settings, steps),
         settings.clip_norm,
         _trainable(module.parameters()),
+        "gradient_norm" if table == "optimizer" else "discriminator_gradient_norm",
     )
 
 

@@ -1,0 +1,114 @@
+"""On how many devices a run computes, and how its processes stay together."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+import torch
+from lightning.fabric import Fabric
+from lightning.fabric.strategies.ddp import DDPStrategy
+from torch import Tensor, distributed
+
+from vsda.errors import UsageError, VsdaError
+
+T = TypeVar("T")
+
+_TIMEOUT = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Devices:
+    """The devices of a run.
+
+    Attributes:
+        per_node: On each machine; None takes as many as there are processes where torchrun or Slurm
+            started them, and one elsewhere.
+        nodes: Machines; None as above.
+    """
+
+    per_node: int | None = None
+    nodes: int | None = None
+
+    def start(self) -> Fabric:
+        """Return Fabric with all processes running and connected.
+
+        On one machine the others are started as copies of this one's command; everything before
+        this call is done by each of them, too.
+
+        Raises:
+            UsageError: There are fewer devices, or others than the launcher has processes for.
+        """
+        per_node, nodes = self._numbers()
+        has_gpu = torch.cuda.is_available()
+        if has_gpu and per_node > torch.cuda.device_count():
+            raise UsageError(
+                f"--devices {per_node}: this machine has {torch.cuda.device_count()} GPUs; lower it"
+            )
+        is_alone = per_node * nodes == 1
+        fabric = Fabric(
+            accelerator="cuda" if has_gpu else "cpu",
+            devices=per_node,
+            num_nodes=nodes,
+            strategy="auto" if is_alone else DDPStrategy(timeout=_TIMEOUT),
+        )
+        fabric.launch()
+        if fabric.global_rank:  # what befalls this rank alone is still to be heard
+            logging.getLogger("vsda").setLevel(logging.WARNING)
+        return fabric
+
+    def _numbers(self) -> tuple[int, int]:
+        local = _started("LOCAL_WORLD_SIZE", "SLURM_NTASKS_PER_NODE")  # what torchrun, Slurm say
+        everywhere = _started("WORLD_SIZE", "SLURM_NTASKS") or local
+        per_node = self.per_node or local or 1
+        nodes = self.nodes or (max(everywhere // local, 1) if local and everywhere else 1)
+        if local and per_node != local:
+            raise UsageError(
+                f"--devices {per_node}: the launcher has started {local} processes on this "
+                "machine, one for each device; leave the option out, or make both the same"
+            )
+        return per_node, nodes
+
+
+def _started(*names: str) -> int | None:
+    """Return the first of these variables that is a number."""
+    found = (os.environ.get(name, "") for name in names)
+    return next((int(value) for value in found if value.isdecimal()), None)
+
+
+def quieten_other_ranks() -> None:
+    """Let only one process say what all of them do before they are connected."""
+    ranks = (os.environ.get(name, "0") for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"))
+    if any(rank != "0" for rank in ranks):
+        logging.getLogger("vsda").setLevel(logging.ERROR)
+
+
+def on_rank_zero(fabric: Fabric, work: Callable[[], T]) -> T:
+    """Let rank 0 do `work` and return what it gives on every rank; it must be picklable.
+
+    An error ends all ranks; rank 0 tells it.
+    """
+    if fabric.world_size == 1:
+        return work()
+    done: T | VsdaError | None = None
+    if fabric.global_rank == 0:
+        try:
+            done = work()
+        except VsdaError as error:
+            done = error
+    done = fabric.broadcast(done)
+    if not isinstance(done, VsdaError):
+        return done  # type: ignore[return-value]
+    if fabric.global_rank == 0:
+        raise done
+    sys.exit(done.exit_code)
+
+
+def summed(fabric: Fabric, values: Tensor) -> Tensor:
+    """Return the sum of `values` over all ranks."""
+    if fabric.world_size > 1:
+        distributed.all_reduce(values)
+    return values

@@ -1,0 +1,113 @@
+"""What learns in a run: the network and its opponent, their optimisers, average and precision."""
+
+from typing import Any
+
+import torch
+from lightning.fabric import Fabric
+
+from vsda.models.network import SegmentationNetwork
+from vsda.models.shared_batch_norm import share_batch_norm
+from vsda.recipes.train import TrainRecipe
+from vsda.stream.domains import Batch
+from vsda.training.average import WeightAverage
+from vsda.training.build import build_network, build_objective
+from vsda.training.checkpoint import Checkpoint
+from vsda.training.class_weights import ClassWeights
+from vsda.training.objective import Objective
+from vsda.training.optimization import build_optimizations
+from vsda.training.precision import MixedPrecision
+from vsda.training.repeatable import step_seeds
+from vsda.training.step import StepControl, Stepper, StepResult
+
+
+class Learner:
+    """The part of a run that a step changes, on one rank.
+
+    Args:
+        recipe: The run's.
+        weights: Of the cross-entropy, one per class, background included.
+        fabric: The devices, launched.
+    """
+
+    def __init__(self, recipe: TrainRecipe, weights: ClassWeights, fabric: Fabric) -> None:
+        self._recipe, self._fabric = recipe, fabric
+        network = build_network(recipe, len(weights.values))
+        self.objective: Objective = build_objective(network, recipe, weights)
+        if fabric.world_size > 1 and recipe.sync_batch_norm:
+            share_batch_norm(self.objective)
+        self.objective.to(fabric.device)
+        self._average = WeightAverage(network, recipe.ema_decay) if recipe.ema_decay else None
+        self._optimizations = build_optimizations(self.objective, recipe)
+        self._precision = MixedPrecision(recipe.precision, fabric.device)
+        self._stepper = Stepper(fabric, self.objective, self._optimizations, self._precision)
+
+    @property
+    def network(self) -> SegmentationNetwork:
+        """The network that is trained."""
+        return self.objective.network
+
+    @property
+    def judged(self) -> SegmentationNetwork:
+        """The network that counts: the average of its weights, in a run that keeps one."""
+        return self.network if self._average is None else self._average.network
+
+    def step(self, batch: Batch, step: int, *, measure: bool = False) -> StepResult:
+        """Do the update after `step` others.
+
+        Every random draw follows from the step's number, so a resumed run repeats them. The
+        network's and the adversarial part's are two streams: equal ones would go together.
+        """
+        recipe = self._recipe
+        network, adversarial = step_seeds(recipe.seed, step, self._fabric.global_rank)
+        torch.manual_seed(network)
+        control = StepControl(
+            step=step,
+            strength=reversal_strength(recipe, step),
+            generator=torch.Generator(self._fabric.device).manual_seed(adversarial),
+            pieces=recipe.accumulate,
+            measure=measure,
+        )
+        result = self._stepper.step(batch, control)
+        if result.was_done and self._average is not None:
+            self._average.update(self.network, step + 1)
+        return result
+
+    def settings(self) -> dict[str, float]:
+        """Return what the last step was done with, for the log."""
+        found = {"learning_rate": self._optimizations[0].optimizer.param_groups[0]["lr"]}
+        if self._precision.scales:
+            found["loss_scale"] = self._precision.loss_scale
+        return found
+
+    def state(self) -> dict[str, Any]:
+        """Return the parts of a checkpoint that hold all this."""
+        adversarial = self.objective.adversarial
+        return {
+            "network": self.network.state_dict(),
+            "ema": {} if self._average is None else self._average.state_dict(),
+            "adversarial": {} if adversarial is None else adversarial.state_dict(),
+            "optimizers": [each.optimizer.state_dict() for each in self._optimizations],
+            "scaler": self._precision.state_dict(),
+        }
+
+    def load(self, checkpoint: Checkpoint) -> None:
+        """Go on with the state of a checkpoint of the same recipe."""
+        self.network.load_state_dict(checkpoint.network)
+        if self._average is not None:
+            self._average.load_state_dict(checkpoint.ema)
+        if self.objective.adversarial is not None:
+            self.objective.adversarial.load_state_dict(checkpoint.adversarial)
+        for optimization, state in zip(self._optimizations, checkpoint.optimizers, strict=True):
+            optimization.optimizer.load_state_dict(dict(state))
+        self._precision.load_state_dict(dict(checkpoint.scaler))
+
+
+def reversal_strength(recipe: TrainRecipe, step: int) -> float:
+    """Return the gradient reversal's strength at `step`: 0 before `start_step`, then mu.
+
+    With mu on the loss the reversal itself has strength 1.
+    """
+    settings = recipe.adversarial
+    if step < settings.start_step:
+        return 0.0
+    return settings.mu if settings.mu_on == "reversal" else 1.0
