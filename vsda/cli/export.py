@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def export_network(
     run: Annotated[Path, typer.Argument(help="Run folder of `vsda train`.")],
     out: Annotated[
-        Path, typer.Option(help="File to write; it ends in .safetensors or .onnx, and so is it.")
+        Path, typer.Option(help="File to write; its ending says the format: .safetensors or .onnx.")
     ],
     checkpoint: Annotated[
         str, typer.Option(help="`latest`, `best` on the validation sets, or a path.")

@@ -80,7 +80,7 @@ def onnx_model(trained: TrainedNetwork, *, preprocessing: bool) -> "onnx.ModelPr
     shapes = ({axis: _dimension(name) for axis, name in _open_axes(trained).items()},)
     try:
         with _quiet():
-            program = torch.export.export(deployed, (example,), dynamic_shapes=shapes)
+            program = torch.export.export(deployed, (example,), dynamic_shapes=shapes, strict=False)
             exported = torch.onnx.export(
                 program,
                 dynamo=True,
