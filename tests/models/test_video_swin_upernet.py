@@ -98,14 +98,15 @@ def assert_agrees(levels, expected):
 
 @pytest.fixture(scope="module")
 def swin_t():
-    """The paper's network."""
+    """The paper's network, with torchvision's attention."""
     torch.manual_seed(0)
-    return randomised(VideoSwinUperNet(num_classes=11, image_padding="none")).eval()
+    network = VideoSwinUperNet(num_classes=11, image_padding="none", attention="plain")
+    return randomised(network).eval()
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("num_frames", [4, 2, 1])
-def test_the_papers_encoder_is_torchvisions_bit_for_bit(swin_t, num_frames):
+def test_the_papers_encoder_with_plain_attention_is_torchvisions_bit_for_bit(swin_t, num_frames):
     reference = torchvisions(
         swin_t, depths=(2, 2, 6, 2), num_heads=(3, 6, 12, 24), window=(4, 7, 7)
     )
@@ -115,8 +116,8 @@ def test_the_papers_encoder_is_torchvisions_bit_for_bit(swin_t, num_frames):
 
 @torch.no_grad()
 @pytest.mark.parametrize(("window_frames", "num_frames"), [(2, 4), (2, 3), (4, 6), (1, 4)])
-def test_windows_shift_over_time_as_torchvisions_do(window_frames, num_frames):
-    network = tiny(window_frames=window_frames, clip_frames=num_frames)
+def test_plain_windows_shift_over_time_as_torchvisions_do(window_frames, num_frames):
+    network = tiny(window_frames=window_frames, clip_frames=num_frames, attention="plain")
     window = (window_frames, 3, 3)
     reference = torchvisions(network, depths=(2, 2, 2), num_heads=(1, 2, 4), window=window)
     batch = clips(2, num_frames, 61, 83)
@@ -126,7 +127,7 @@ def test_windows_shift_over_time_as_torchvisions_do(window_frames, num_frames):
 @torch.no_grad()
 @pytest.mark.parametrize(("size_px", "agree"), [((48, 48), True), ((32, 48), False)])
 def test_torchvisions_attention_is_another_once_a_map_is_smaller_than_a_window(size_px, agree):
-    network = tiny()
+    network = tiny(attention="plain")
     reference = torchvisions(network, depths=(2, 2, 2), num_heads=(1, 2, 4), window=(4, 3, 3))
     batch = clips(2, 4, *size_px)
     found = network.encode(batch)["stage3"].normed

@@ -10,13 +10,16 @@ ICCV 2021.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import SwinTransformer
+from torchvision.models.swin_transformer import SwinTransformerBlock
 
 from vsda.errors import UsageError
 from vsda.models.network import Level, Levels, Tap, check_tap
+from vsda.models.window_attention import Attention, attention_layer
 from vsda.models.with_upernet import WithUperNet, stage_widths
 
 NORM_EPS = 1e-5
@@ -111,9 +114,10 @@ class SwinUperNet(SwinSegmenter):
             training; rises linearly from 0 at the first block. The authors' segmentation value.
         decoder_channels: Width of the decoder.
         auxiliary: Whether there is a second head, on the last but one stage, to train with.
+        attention: `sdpa` by PyTorch's fused kernel, `plain` as torchvision writes it out.
 
     Raises:
-        UsageError: The stages contradict each other.
+        UsageError: The stages contradict each other, or there is no such attention.
     """
 
     def __init__(  # noqa: PLR0913  (these names are the keys of a recipe's model table)
@@ -128,8 +132,10 @@ class SwinUperNet(SwinSegmenter):
         drop_path_rate: float = 0.3,
         decoder_channels: int = 512,
         auxiliary: bool = False,
+        attention: Attention = "sdpa",
     ) -> None:
         check_stages(embed_dim, depths, num_heads)
+        block = partial(SwinTransformerBlock, attn_layer=attention_layer(attention, of_clips=False))
         # Only the features are kept: the classifier behind them would be dead weight.
         features = SwinTransformer(
             patch_size=[patch_size, patch_size],
@@ -139,6 +145,7 @@ class SwinUperNet(SwinSegmenter):
             window_size=[window_size, window_size],
             stochastic_depth_prob=drop_path_rate,
             num_classes=1,
+            block=block,
         ).features
         super().__init__(
             SwinEncoder(features, swin_taps(embed_dim, len(depths), patch_size)),

@@ -7,17 +7,19 @@ Reference: Liu et al., "Video Swin Transformer", CVPR 2022.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal, get_args
 
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models.swin_transformer import SwinTransformerBlock
-from torchvision.models.video.swin_transformer import ShiftedWindowAttention3d, SwinTransformer3d
+from torchvision.models.video.swin_transformer import SwinTransformer3d
 from torchvision.ops import Permute
 
 from vsda.errors import UsageError
 from vsda.models.network import Level, Levels, check_tap
 from vsda.models.swin_upernet import SwinEncoder, SwinSegmenter, check_stages, swin_taps
+from vsda.models.window_attention import Attention, attention_layer
 
 ImagePadding = Literal["zeros", "none"]
 """What fills up a clip of too few frames: zeros, as in the paper, or nothing."""
@@ -52,6 +54,7 @@ class VideoSwinUperNet(SwinSegmenter):
         clip_frames: T, the most frames of a clip.
         image_padding: `zeros` appends frames of zeros up to `clip_frames`, the paper's way to feed
             images; `none` appends nothing, so that an image gets the features of `SwinUperNet`.
+        attention: `sdpa` by PyTorch's fused kernel, `plain` as torchvision writes it out.
 
     Attributes:
         window: (frames, height, width) of an attention window, in tokens.
@@ -77,6 +80,7 @@ class VideoSwinUperNet(SwinSegmenter):
         auxiliary: bool = False,
         clip_frames: int = 4,
         image_padding: ImagePadding = "zeros",
+        attention: Attention = "sdpa",
     ) -> None:
         check_stages(embed_dim, depths, num_heads)
         _check_clips(window_frames, clip_frames, image_padding)
@@ -89,7 +93,7 @@ class VideoSwinUperNet(SwinSegmenter):
             window_size=list(window),
             stochastic_depth_prob=drop_path_rate,
             num_classes=1,
-            block=_Block,
+            block=partial(_Block, attention=attention_layer(attention, of_clips=True)),
         )
         super().__init__(
             SwinEncoder(_features(backbone), swin_taps(embed_dim, len(depths), patch_size)),
@@ -134,32 +138,11 @@ class VideoSwinUperNet(SwinSegmenter):
         return frames
 
 
-class _Attention(ShiftedWindowAttention3d):  # type: ignore[misc]  # torchvision has no types
-    """Attention in windows that shrink along time only.
-
-    torchvision's shrink to a map narrower or lower than they are, too, and then take the first
-    rows of the position index, which belong to the full window. Here such a map is filled up with
-    zeros, as torchvision does for pictures.
-    """
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Return the tokens (N, T, h, w, C) after attention."""
-        height, width = tokens.shape[2:4]
-        _, bottom, right = (
-            max(0, window - side)
-            for window, side in zip(self.window_size, tokens.shape[1:4], strict=True)
-        )
-        if bottom or right:
-            tokens = functional.pad(tokens, (0, 0, 0, right, 0, bottom))
-        attended: Tensor = super().forward(tokens)
-        return attended[:, :, :height, :width]
-
-
 class _Block(SwinTransformerBlock):  # type: ignore[misc]  # torchvision has no types
-    """torchvision's block with the attention above; SwinTransformer3d would name its own."""
+    """torchvision's block with the given attention; SwinTransformer3d would name its own."""
 
-    def __init__(self, *sizes: int, **settings: Any) -> None:
-        super().__init__(*sizes, **settings | {"attn_layer": _Attention})
+    def __init__(self, *sizes: int, attention: type[nn.Module], **settings: Any) -> None:
+        super().__init__(*sizes, **settings | {"attn_layer": attention})
 
 
 def _features(backbone: SwinTransformer3d) -> nn.Sequential:

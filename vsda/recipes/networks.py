@@ -25,6 +25,9 @@ class SwinSettings(Settings):
     decoder_channels: Width = 512
     auxiliary: bool = False
     """A second, small head on the last but one stage; see `auxiliary_weight` of the recipe."""
+    attention: Literal["sdpa", "plain"] = "sdpa"
+    """`sdpa`: by PyTorch's fused kernels, which need less memory. `plain`: written out, as in
+    torchvision; the same up to rounding."""
 
     @model_validator(mode="after")
     def _stages_agree(self) -> Self:
