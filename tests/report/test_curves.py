@@ -143,6 +143,14 @@ def test_mean_iou_is_drawn_in_points_and_memory_in_gib(tmp_path):
     )
 
 
+def test_classes_of_the_validation_are_named_and_drawn_in_points(tmp_path):
+    chart = _charts(tmp_path, [{"step": 1, "validation_iou_dog": 0.25}])["validation_iou_dog"]
+
+    assert chart.title == "IoU of dog on the validation sets, points"
+    assert chart.lines[0].last == "25"
+    assert not chart.is_main
+
+
 def test_waiting_for_data_is_a_share_of_all_time(tmp_path):
     chart = _charts(tmp_path, _rows("data_wait", [0.1, 0.1]))["data_wait"]
 

@@ -57,8 +57,9 @@ def test_a_discriminator_of_pairs_that_guesses_is_told():
 
 
 def test_the_first_steps_of_a_discriminator_are_not_judged():
-    """Ten rows of a short run are no time to learn in."""
+    """Ten rows of a short run are no time to learn in, and a young one leans to one answer."""
     assert all_told(DOMAIN_RUN, 60 * [GUESS], every=1) == []
+    assert all_told(DOMAIN_RUN, 60 * [domain(0.02, 0.97, 0.8)], every=1) == []
 
 
 def test_a_guess_after_better_days_is_a_note_and_no_warning(caplog):

@@ -52,11 +52,11 @@ _OTHERS = {
 _TITLES = _MAIN | _OTHERS
 """For people, in the order of the page; what is not among them comes last, by name."""
 
-_CLUSTER = "cluster_source_share_"
+_CLUSTER, _CLASS = "cluster_source_share_", "validation_iou_"
 _SHARES = ("accuracy", "cluster_source_share", "data_wait")
 """Prefixes of quantities in [0, 1]."""
-_FACTORS = {"validation_miou": 100.0, "train_miou": 100.0, "memory_bytes": 2.0**-30}
-"""From what is logged to what is drawn."""
+_FACTORS = {"train_miou": 100.0, "validation_": 100.0, "memory_bytes": 2.0**-30}
+"""From what is logged to what is drawn, by prefix."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -198,12 +198,15 @@ def _place(name: str) -> tuple[int, list[int | str]]:
 def _title(name: str) -> str:
     if name.startswith(_CLUSTER):
         return f"Cluster {name.removeprefix(_CLUSTER)}: share of image tokens"
+    if name.startswith(_CLASS):
+        return f"IoU of {name.removeprefix(_CLASS)} on the validation sets, points"
     return _TITLES.get(name, name)
 
 
 def _drawn(log: Log, name: str) -> Floats:
     """Return the numbers of a quantity in the unit that they are drawn in."""
-    return np.asarray(log.values[name]) * _FACTORS.get(name, 1.0)
+    factor = next((_FACTORS[prefix] for prefix in _FACTORS if name.startswith(prefix)), 1.0)
+    return np.asarray(log.values[name]) * factor
 
 
 def _reference(y: float, label: str, lines: Sequence[Line]) -> Reference:

@@ -310,7 +310,7 @@ class Rule:
 
 WARNINGS = {
     "dead": Rule(dead, rows=10, steps=200),
-    "collapsed": Rule(collapsed, rows=5),
+    "collapsed": Rule(collapsed, rows=5, steps=100),
     "unbeaten": Rule(unbeaten, rows=20, steps=400),
     "no valid cluster": Rule(no_valid_cluster, rows=2),
     "one-sided clusters": Rule(one_sided_clusters, rows=5),
