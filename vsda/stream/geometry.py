@@ -7,6 +7,7 @@ hands the picture over.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,8 +50,7 @@ class View:
         """Return what the view shows of a picture, whose width and height are given in full."""
         square = self.square
         if square is None:
-            whole = Stretch(scaled_px=size_px, start_px=0, size_px=size_px)
-            return Window(across=whole, down=whole, mirrored=self.mirrored)
+            return _whole(size_px, mirrored=self.mirrored)
         scale = square.factor * size_px / min(picture_px)
         across, down = (
             _stretch(max(1, round(side_px * scale)), size_px, place)
@@ -141,6 +141,13 @@ class Window:
         return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if self.mirrored else image
 
 
+def pixels_of(image: Image.Image, table: bytes | None = None) -> NDArray[np.uint8]:
+    """Return the pixels of an image, (H, W, 3) or (H, W) uint8, each looked up in a `table`."""
+    data = image.tobytes()
+    shape = (image.height, image.width, *((len(image.getbands()),) if image.mode != "L" else ()))
+    return np.frombuffer(data if table is None else data.translate(table), np.uint8).reshape(shape)
+
+
 def fill_outside(pixels: NDArray[np.uint8], window: Window, value: NDArray[np.uint8] | int) -> None:
     """Set what lies outside of the picture in `pixels`, (S, S, ...), to a colour or a class."""
     if not window.is_full:
@@ -183,13 +190,15 @@ def _largest_share(square: Square, masks: Sequence[Image.Image], classes: bytes)
     for mask in masks:
         window = View(square=square).window(mask.size, _PROBE_PX)
         probe = window.cut_out(mask, mask.size, Image.Resampling.NEAREST)
-        counts += np.bincount(_pixels(probe.tobytes().translate(classes)), minlength=256)
+        counts += np.bincount(pixels_of(probe, classes).ravel(), minlength=256)
     labelled = counts[:-1]
     return float(labelled.max() / labelled.sum()) if labelled.any() else 1.0
 
 
-def _pixels(data: bytes) -> NDArray[np.uint8]:
-    return np.frombuffer(data, np.uint8)
+@lru_cache(maxsize=64)
+def _whole(size_px: int, *, mirrored: bool) -> Window:
+    side = Stretch(scaled_px=size_px, start_px=0, size_px=size_px)
+    return Window(across=side, down=side, mirrored=mirrored)
 
 
 def _stretch(scaled_px: int, size_px: int, place: float) -> Stretch:

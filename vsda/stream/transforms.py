@@ -11,7 +11,8 @@ from torchvision.transforms.v2 import functional
 
 from vsda.errors import ShardError
 from vsda.shards.pictures import PictureError, opened_picture
-from vsda.stream.geometry import View, Window, fill_outside
+from vsda.stream.geometry import View, Window, fill_outside, pixels_of
+from vsda.stream.plain_jpeg import decode_plain
 from vsda.taxonomy import IGNORE_INDEX
 
 IMAGE_MEAN = (0.485, 0.456, 0.406)
@@ -77,15 +78,20 @@ def decode_picture(data: bytes, view: View, out: Pixels) -> Window:
     Raises:
         ShardError: The bytes are not a whole image.
     """
+    size_px = len(out)
+    if view.square is None and (plain := decode_plain(data, size_px)) is not None:
+        # Nothing is left to be done: this is the case of sets that were made for this size.
+        torch.from_numpy(out).copy_((plain.flip(-1) if view.mirrored else plain).movedim(0, -1))
+        return view.window((size_px, size_px), size_px)
     try:
         with opened_picture(data) as image:
-            window = view.window(image.size, len(out))
+            window = view.window(image.size, size_px)
             drafted = image.draft("RGB", window.scaled_px)
             # A decoder that scales rounds sides up. A whole picture is squeezed with what it adds.
             whole = drafted[1][2:] if drafted and view.square else image.size
             rgb = image if image.mode == "RGB" else image.convert("RGB")
             seen = window.cut_out(rgb, whole, Image.Resampling.BILINEAR)
-            out[window.seen] = np.asarray(seen)
+            out[window.seen] = pixels_of(seen)
     except PictureError as error:
         raise ShardError(f"an image of {len(data)} bytes cannot be decoded: {error}") from error
     fill_outside(out, window, GREY)
@@ -119,8 +125,7 @@ def show_mask(mask: Image.Image, view: View, classes: bytes, out: Pixels) -> Non
     """
     window = view.window(mask.size, len(out))
     seen = window.cut_out(mask, mask.size, Image.Resampling.NEAREST)
-    classified = seen.tobytes().translate(classes)
-    out[window.seen] = np.frombuffer(classified, np.uint8).reshape(seen.height, seen.width)
+    out[window.seen] = pixels_of(seen, classes)
     fill_outside(out, window, IGNORE_INDEX)
 
 
