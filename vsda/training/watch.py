@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from vsda.recipes.train import TrainRecipe
-from vsda.training.watch_rules import NOTES, WARNINGS, Past, Row, Rule
+from vsda.training.watch_row import Past, Row
+from vsda.training.watch_rules import NOTES, WARNINGS, Rule
 
 logger = logging.getLogger(__name__)
 

@@ -5,114 +5,16 @@ cannot tell. How often a row must show it before it is said stands in `WARNINGS`
 """
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from statistics import median
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from vsda.recipes.train import TrainRecipe
+from vsda.training.watch_row import WINDOW, Discriminator, Row, percent_text, ratio_text
 
-_CHANCE, _BETTER = 0.55, 0.6
-"""Up to the first mean accuracy a discriminator guesses, from the second on it does not."""
-_BETTER_ROWS = 3
-_NEAR, _UNBEATEN = 0.05, 0.99
+_UNBEATEN = 0.99
 _GUESS_LOSS = math.log(2) + 0.05
-_WINDOW = 5
-"""Rows whose median loss is taken and whose skipped steps are counted."""
-_ACCURACIES = (
-    ("accuracy_source", "images", "accuracy_target", "frames"),
-    ("accuracy_same", "same-domain pairs", "accuracy_cross", "cross-domain pairs"),
-)
-
-
-@dataclass(slots=True)
-class Past:
-    """What a warning needs to know of the rows before; plain values, for a checkpoint.
-
-    Attributes:
-        better_rows: Rows in a row in which the discriminator did better than to guess.
-        was_better: It has done so for some rows.
-        losses: Segmentation losses of the last rows.
-        best_loss: The least median of so many.
-        skipped: (steps, skipped steps) of the last rows.
-    """
-
-    better_rows: int = 0
-    was_better: bool = False
-    losses: list[float] = field(default_factory=list)
-    best_loss: float = math.inf
-    skipped: list[list[float]] = field(default_factory=list)
-
-    def saw(self, step: int, values: Mapping[str, float]) -> None:
-        """Take in a row."""
-        judged = Discriminator.of(values)
-        if judged is not None:
-            self.better_rows = self.better_rows + 1 if judged.mean >= _BETTER else 0
-            self.was_better = self.was_better or self.better_rows >= _BETTER_ROWS
-        loss = values.get("loss_segmentation", values.get("loss"))
-        if loss is not None and math.isfinite(loss):
-            self.losses = [*self.losses, loss][-_WINDOW:]
-            recent = self.recent_loss()
-            self.best_loss = self.best_loss if recent is None else min(self.best_loss, recent)
-        self.skipped = [*self.skipped, [step, values.get("skipped_steps", 0)]][-_WINDOW:]
-
-    def recent_loss(self) -> float | None:
-        """Return the median loss of the last rows, None before there are enough."""
-        return median(self.losses) if len(self.losses) == _WINDOW else None
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row of the log and what it is to be judged by.
-
-    Attributes:
-        values: The numbers by name.
-        strength: Of the gradient reversal.
-        recipe: The run's.
-        past: What the rows before have shown, this one included.
-    """
-
-    values: Mapping[str, float]
-    strength: float
-    recipe: TrainRecipe
-    past: Past
-
-
-@dataclass(frozen=True, slots=True)
-class Discriminator:
-    """How often it is right: `first` of images or same-domain pairs, `second` of the others."""
-
-    first: float
-    second: float
-    words: str
-
-    @classmethod
-    def of(cls, values: Mapping[str, float]) -> "Discriminator | None":
-        """Return what a row says of the discriminator; None if nothing."""
-        for first, first_word, second, second_word in _ACCURACIES:
-            if first in values and second in values:
-                one, other = values[first], values[second]
-                words = (
-                    f"it tells {_percent(one)} of {first_word} and "
-                    f"{_percent(other)} of {second_word} right"
-                )
-                return cls(one, other, words)
-        return None
-
-    @property
-    def mean(self) -> float:
-        """The mean of both, 0.5 for a guess of any kind."""
-        return (self.first + self.second) / 2
-
-    @property
-    def guesses(self) -> bool:
-        """Tell whether it does no better than a guess."""
-        return abs(self.mean - 0.5) <= _CHANCE - 0.5
-
-    @property
-    def gives_one_answer(self) -> bool:
-        """Tell whether it answers nearly always the same."""
-        low, high = sorted((self.first, self.second))
-        return low < _NEAR and high > 1 - _NEAR
+_NEAR = 0.1
+"""A cluster with less than this part of a domain's usual share has one domain only."""
 
 
 def dead(row: Row) -> str | None:
@@ -187,7 +89,7 @@ def unbeaten(row: Row) -> str | None:
         return ""
     return (
         f"the discriminator is unbeaten, {judged.words}, although the reversal acts"
-        f"{_ratio_words(row)}: the features stay apart. Raise adversarial.mu, lower "
+        f"{ratio_text(row)}: the features stay apart. Raise adversarial.mu, lower "
         "discriminator_optimizer.learning_rate, or choose a deeper adversarial.placement, before "
         "which more of the network can change"
     )
@@ -214,7 +116,7 @@ def one_sided_clusters(row: Row) -> str | None:
     if not shares:
         return None
     overall = _source_share(row.recipe)
-    low, high = 2 * _NEAR * overall, 1 - 2 * _NEAR * (1 - overall)
+    low, high = _NEAR * overall, 1 - _NEAR * (1 - overall)
     num_odd = sum(not low <= share <= high for share in shares)
     if num_odd * 2 <= len(shares):
         return ""
@@ -235,7 +137,7 @@ def starving(row: Row) -> str | None:
     workers = row.recipe.workers
     now = f"{workers} now" if workers else "0 now: the training process reads by itself"
     return (
-        f"{_percent(share)} of the time goes into waiting for data, so that the device idles. "
+        f"{percent_text(share)} of the time goes into waiting for data, so that the device idles. "
         f"Raise workers ({now}) or prefetch, up to the cores of this machine, or train on smaller "
         "pictures: `vsda shards resize`"
     )
@@ -249,15 +151,15 @@ def diverging(row: Row) -> str | None:
     if not recent > max(2 * best, best + 0.2):
         return ""
     return (
-        f"the segmentation loss is {recent:.3g} in the last {_WINDOW} rows, and was {best:.3g} "
-        f"at its best{_ratio_words(row)}: the network unlearns. Lower optimizer.learning_rate or "
+        f"the segmentation loss is {recent:.3g} in the last {WINDOW} rows, and was {best:.3g} "
+        f"at its best{ratio_text(row)}: the network unlearns. Lower optimizer.learning_rate or "
         "adversarial.mu, or set optimizer.clip_norm, and go on from an earlier checkpoint"
     )
 
 
 def skipping(row: Row) -> str | None:
     """Find many steps that were skipped as their numbers were not finite."""
-    if len(row.past.skipped) < _WINDOW:
+    if len(row.past.skipped) < WINDOW:
         return None
     (first_step, before), (last_step, count) = row.past.skipped[0], row.past.skipped[-1]
     num_steps, num_skipped = last_step - first_step, count - before
@@ -277,18 +179,6 @@ def _source_share(recipe: TrainRecipe) -> float:
     videos = recipe.batch_videos if recipe.uses_videos else 0
     videos += recipe.batch_labelled_videos if recipe.labelled_videos else 0
     return recipe.batch_images / (recipe.batch_images + videos * (recipe.clip_frames or 1))
-
-
-def _ratio_words(row: Row) -> str:
-    ratio = row.values.get("gradient_ratio")
-    if ratio is None:
-        return ""
-    return f", with {ratio:.2g} times the segmentation's gradient at the reversal"
-
-
-def _percent(share: float) -> str:
-    decimals = 1 if 0.99 < share < 1 or 0 < share < 0.01 else 0
-    return f"{100 * share:.{decimals}f} %"
 
 
 @dataclass(frozen=True, slots=True)
