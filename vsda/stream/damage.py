@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vsda.errors import ShardError
 from vsda.stream.order import Draw
 
 MAX_ATTEMPTS = 5
@@ -22,6 +23,19 @@ class Damage:
 
     key: str
     message: str
+
+
+class SampleError(ShardError):
+    """A sample cannot be decoded.
+
+    Args:
+        key: Its key.
+        message: What is wrong with it.
+    """
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(f"{key}: {message}; look at the set with `vsda shards verify`")
+        self.key = key
 
 
 def replacement(draw: Draw, attempt: int, length: int, seed: tuple[int, int]) -> Draw:

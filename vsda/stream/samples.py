@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 
 from vsda.errors import ShardError
 from vsda.stream.clips import ClipShape, ReadFrame
-from vsda.stream.damage import MAX_ATTEMPTS, Damage, replacement
+from vsda.stream.damage import MAX_ATTEMPTS, Damage, SampleError, replacement
 from vsda.stream.geometry import View, Window, draw_squares, fill_outside, first_varied
 from vsda.stream.loader import Drawn, Joined
 from vsda.stream.order import Draw
@@ -132,7 +132,8 @@ class Samples(Dataset[tuple[Tensor, ...]]):
             except ShardError as error:
                 if not self._skip_damaged:
                     raise
-                damaged.append(Damage(self._shards.name(position), str(error)))
+                key = error.key if isinstance(error, SampleError) else self._shards.name(position)
+                damaged.append(Damage(key, str(error)))
             else:
                 return damaged
             chosen = replacement(draw, attempt, len(self), self._look.seed)
@@ -197,8 +198,7 @@ def naming(key: str) -> Iterator[None]:
     try:
         yield
     except ShardError as error:
-        message = f"{key}: {error}; look at the set with `vsda shards verify`"
-        raise ShardError(message) from error
+        raise SampleError(key, str(error)) from error
 
 
 def _opened_mask(frame: ReadFrame) -> Image.Image | None:
