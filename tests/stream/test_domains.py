@@ -10,7 +10,7 @@ import torch
 from tests.made_sets import make_images, make_videos
 from tests.stream.made_clips import frames, joined, numbers, stills
 from tests.training.small import NO_AUGMENTATION
-from vsda.errors import ShardError
+from vsda.errors import RecipeError, ShardError
 from vsda.recipes.train import TrainRecipe
 from vsda.shards.read import RandomAccessShards
 from vsda.stream.domains import Batch, DomainSets, Part, Place, stream_domains
@@ -80,6 +80,10 @@ def same(one, other):
     )
 
 
+def batch_numbers(batch):
+    return numbers(batch.videos.pictures)
+
+
 def halves(pictures):
     pictures = pictures.float()
     return [(each[..., :16].mean().item(), each[..., 16:].mean().item()) for each in pictures]
@@ -113,6 +117,43 @@ def test_workers_change_nothing(sets):
 
 def test_a_resumed_stream_goes_on_with_the_same_batches(sets):
     assert all(map(same, batches(sets)[5:], batches(sets, start_step=5)))
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_a_run_goes_on_in_the_middle_of_an_epoch_as_if_nothing_had_been(sets, workers):
+    settings = {"augmentation": {"flip": True, "resize": (0.5, 2.0), "hue": 0.1}}
+    resumed = batches(sets, start_step=4, workers=workers, prefetch=3, **settings)
+    assert all(map(same, batches(sets, **settings)[4:], resumed))
+
+
+def test_more_workers_than_shards_change_nothing(tmp_path):
+    sets = DomainSets(images=joined(tmp_path, stills(5)))
+    assert all(map(same, batches(sets, steps=4), batches(sets, steps=4, workers=2)))
+
+
+def test_no_two_devices_draw_the_same_sample_in_a_step(tmp_path):
+    sets = DomainSets(videos=joined(tmp_path, frames("cows", 12)))
+    ranks = [
+        list(
+            stream_domains(
+                recipe(batch_videos=6, augmentation={}),
+                CLASSES,
+                sets,
+                Place(rank=rank, world_size=3),
+            )
+        )
+        for rank in range(3)
+    ]
+    for step in range(0, 9, 2):
+        epoch = [
+            n for rank in ranks for batch in rank[step : step + 2] for n in batch_numbers(batch)
+        ]
+        assert sorted(epoch) == (list(range(12)) if step < 8 else sorted(set(epoch)))
+
+
+def test_a_batch_that_devices_cannot_share_is_refused(sets):
+    with pytest.raises(RecipeError, match="batch_images: 4 samples over all devices cannot be"):
+        next(stream_domains(recipe(), CLASSES, sets, Place(world_size=3)))
 
 
 def test_image_and_mask_are_flipped_together(sets):
@@ -175,6 +216,20 @@ def test_colours_of_labelled_videos_change_and_those_of_unlabelled_ones_stay(cli
         assert not torch.equal(one.labelled_videos.pictures, other.labelled_videos.pictures)
 
 
+def test_unlabelled_videos_are_cut_as_images_are_and_keep_their_colours(clip_sets):
+    squares = {"resize": (0.5, 2.0)}
+    for plain, cut, coloured in zip(
+        batches(clip_sets, augmentation={}, batch_labelled_videos=2),
+        batches(clip_sets, augmentation=squares, batch_labelled_videos=2),
+        batches(clip_sets, augmentation=squares | {"hue": 0.3}, batch_labelled_videos=2),
+        strict=True,
+    ):
+        for name in ("images", "videos", "labelled_videos"):
+            parts = [getattr(batch, name).pictures for batch in (plain, cut, coloured)]
+            assert not torch.equal(parts[0], parts[1])
+            assert torch.equal(parts[1], parts[2]) == (name == "videos")
+
+
 class TestClips:
     def test_images_are_clips_of_one_frame_and_videos_of_four(self, clip_sets):
         batch = batches(clip_sets, **CLIPS)[0]
@@ -212,8 +267,9 @@ class TestClips:
         assert all(map(same, alone, helped))
 
     def test_a_resumed_run_goes_on_with_the_same_clips(self, clip_sets):
-        undisturbed = batches(clip_sets, **CLIPS, workers=2)
-        resumed = batches(clip_sets, start_step=5, **CLIPS, workers=2)
+        settings = CLIPS | {"workers": 2, "augmentation": {"flip": True, "resize": (0.5, 2.0)}}
+        undisturbed = batches(clip_sets, **settings)
+        resumed = batches(clip_sets, start_step=5, **settings)
         assert len(resumed) == 4
         assert all(map(same, undisturbed[5:], resumed))
 

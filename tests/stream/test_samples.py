@@ -8,12 +8,15 @@ from vsda.errors import ShardError
 from vsda.stream.clips import ClipShape
 from vsda.stream.order import Draw
 from vsda.stream.samples import Look, Samples
-from vsda.stream.transforms import Augmentation
+from vsda.stream.transforms import GREY, Augmentation
 from vsda.taxonomy import class_set
 
 CLASSES = class_set("person,dog")
 FLIP = Augmentation(flip=True)
 EVERYTHING = Augmentation(flip=True, brightness=0.6, contrast=0.5, saturation=0.5, hue=0.3)
+
+
+SQUARES = Augmentation(resize=(0.5, 2.0))
 
 
 def look(clip=4, augmentation=None, seed=0):
@@ -133,3 +136,95 @@ def test_a_sample_depends_on_the_draw_and_the_seed_alone(tmp_path):
     assert torch.equal(samples[Draw(7, 3)][0], first)
     assert torch.equal(Samples(shards, look(augmentation=change))[Draw(7, 3)][0], first)
     assert not torch.equal(Samples(shards, look(augmentation=change, seed=1))[Draw(7, 3)][0], first)
+
+
+class TestSquares:
+    def test_a_clip_is_cut_as_a_whole(self, tmp_path):
+        shards = joined(tmp_path, frames("bear", 9))
+        samples = Samples(shards, look(augmentation=SQUARES), CLASSES)
+        starts = set()
+        for index in range(20):
+            clip, masks = samples[Draw(index, 0)]
+            assert torch.equal(masks, masks[:1].expand_as(masks))
+            blue = clip[:, 2].float()
+            assert (blue - blue[:1]).abs().max() < 12
+            starts.add(tuple(blue[0].sum(dim=0).tolist()))
+        assert len(starts) > 10
+
+    def test_masks_are_cut_as_their_pictures_are(self, tmp_path):
+        change = Augmentation(flip=True, resize=(0.5, 2.0))
+        samples = Samples(joined(tmp_path, frames("bear", 9)), look(augmentation=change), CLASSES)
+        for index in range(30):
+            clip, masks = samples[Draw(index, index % 9)]
+            beside = (masks.roll(shift, dims=-1) for shift in (1, -1))
+            sure = torch.stack([masks == other for other in beside]).all(dim=0)
+            assert (clip[:, 2][sure & (masks == 2)] > 100).all()
+            assert (clip[:, 2][sure & (masks == 1)] < 100).all()
+
+    def test_what_lies_outside_has_no_label_and_keeps_its_grey_whatever_the_colours(self, tmp_path):
+        change = Augmentation(resize=(0.5, 0.5), brightness=0.6, contrast=0.5, saturation=0.5)
+        samples = Samples(joined(tmp_path, frames("bear", 9)), look(augmentation=change), CLASSES)
+        grey = torch.tensor(GREY).view(1, 3, 1)
+        for index in range(10):
+            clip, masks = samples[Draw(index, 0)]
+            outside = masks == 255
+            assert outside.float().mean() == 0.75
+            assert (clip.movedim(1, -1)[outside] == grey.squeeze(-1)).all()
+
+    def test_a_range_of_one_squeezes_the_whole_picture(self, tmp_path):
+        shards = joined(tmp_path, frames("bear", 9))
+        plain, one = (
+            Samples(shards, look(augmentation=Augmentation(flip=True, resize=reach)), CLASSES)
+            for reach in ((1.0, 1.0), (1, 1))
+        )
+        for index in range(8):
+            for first, second in zip(plain[Draw(index, 0)], one[Draw(index, 0)], strict=True):
+                assert torch.equal(first, second)
+        _, masks = plain[Draw(0, 0)]
+        assert masks[0].unique(return_counts=True)[1].tolist() == [512, 512]
+
+    def test_squares_change_neither_flips_nor_colours(self, tmp_path):
+        shards = joined(tmp_path, frames("bear", 9))
+        changes = [
+            Augmentation(flip=True, brightness=0.6),
+            Augmentation(flip=True, brightness=0.6, resize=(1.0, 1.01), max_class_share=0.75),
+        ]
+        plain, cut = (Samples(shards, look(augmentation=change), CLASSES) for change in changes)
+        for index in range(12):
+            one, other = plain[Draw(index, 0)][0], cut[Draw(index, 0)][0]
+            assert is_flipped(one) == is_flipped(other)
+            assert torch.allclose(brightness(one), brightness(other), atol=0.05)
+
+    def test_a_square_of_one_class_is_drawn_again(self, tmp_path):
+        shards = joined(tmp_path, frames("bear", 9))
+        shares = {}
+        for most in (0.7, 1.0):
+            change = Augmentation(resize=(2.0, 2.0), max_class_share=most)
+            samples = Samples(shards, look(clip=None, augmentation=change), CLASSES)
+            masks = [samples[Draw(index, 0)][1] for index in range(40)]
+            shares[most] = max((mask == 1).float().mean().item() for mask in masks)
+        assert shares[0.7] <= 0.72
+        assert shares[1.0] > 0.9
+
+    def test_where_labels_are_not_read_no_square_is_drawn_again(self, tmp_path):
+        shards = joined(tmp_path, frames("bear", 9))
+        changes = [Augmentation(resize=(2.0, 2.0), max_class_share=most) for most in (0.7, 1.0)]
+        one, other = (Samples(shards, look(augmentation=change)) for change in changes)
+        for index in range(10):
+            assert torch.equal(one[Draw(index, 0)][0], other[Draw(index, 0)][0])
+
+
+def test_samples_of_a_step_are_those_that_are_drawn_one_by_one(tmp_path):
+    samples = Samples(joined(tmp_path, frames("bear", 9)), look(augmentation=EVERYTHING), CLASSES)
+    draws = [Draw(index, index % 9) for index in range(5)]
+    together, damaged = samples.__getitems__(draws)
+    assert damaged == ()
+    for number, draw in enumerate(draws):
+        for one, whole in zip(samples[draw], together, strict=True):
+            assert torch.equal(one, whole[number])
+
+
+def test_pictures_are_channels_last_in_memory(tmp_path):
+    samples = Samples(joined(tmp_path, frames("bear", 9)), look(clip=None))
+    (pictures,), _ = samples.__getitems__([Draw(0, 0), Draw(1, 1)])
+    assert pictures.is_contiguous(memory_format=torch.channels_last)
