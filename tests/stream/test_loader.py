@@ -1,16 +1,22 @@
 """Sets behind a DataLoader."""
 
+import threading
+
 import pytest
+import torch
 
 from tests.made_sets import make_images, make_videos
 from tests.stream.made_clips import frames, joined, opened, stills
+from tests.troubled import short_pauses, troubled  # noqa: F401  fixtures
 from vsda.errors import ShardError
+from vsda.shards.index import open_set
 from vsda.shards.read import RandomAccessShards
 from vsda.stream.clips import ClipShape
 from vsda.stream.loader import Joined, StepDraws, stream_batches
 from vsda.stream.order import StreamOrder
 from vsda.stream.samples import Look, Samples
 from vsda.stream.transforms import Augmentation
+from vsda.taxonomy import class_set
 
 ONE, FOUR = ClipShape(frames=1), ClipShape(frames=4)
 
@@ -75,3 +81,21 @@ def test_a_damaged_picture_is_named_wherever_it_is_decoded(tmp_path, workers):
     order = StreamOrder(length=3, batch_size=2, seed=0, stream=0)
     with pytest.raises(ShardError, match=r"made/bear/00001: an image .* cannot be decoded.*verify"):
         list(stream_batches(Samples(shards, look), StepDraws(order, 0, 2), workers))
+
+
+def test_the_samples_of_a_step_are_asked_of_a_server_together(
+    tmp_path,
+    troubled,  # noqa: F811
+    short_pauses,  # noqa: F811
+):
+    here = joined(tmp_path, *([one] for one in stills(6)))
+    server = troubled(tmp_path)
+    there = Joined([RandomAccessShards(open_set(f"{server.url}/clips"))])
+    look = Look(size_px=16, augmentation=Augmentation(), seed=(0, 0))
+    order = StreamOrder(length=6, batch_size=6, seed=0, stream=0)
+    near, far = (Samples(sets, look, class_set("person,dog")) for sets in (here, there))
+    # No request is answered before all six have come.
+    server.hits = lambda method, path: path.endswith(".tar") and method == "GET"
+    server.meeting = threading.Barrier(6, timeout=20)
+    (found, _), (expected, _) = (each.__getitems__(order.batch(0)) for each in (far, near))
+    assert all(map(torch.equal, found, expected))

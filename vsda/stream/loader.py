@@ -1,7 +1,7 @@
 """Sets of shards behind a PyTorch DataLoader: what a step draws is read by worker processes."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any, Protocol
 
@@ -82,16 +82,39 @@ class Joined:
         Raises:
             ShardError: A frame cannot be read or lacks one of `fields`.
         """
-        number, local = self._locate(position)
+        number, clip = self._clip(position, shape)
         shards = self._sets[number]
-        clip = range(local, local + 1)
-        if shape.frames > 1:
-            clip = clip_around(local, self.sequences()[number].around(local), shape)
         wanted = {
             place: (*fields, *(name for name in optional if name in shards.entry(place).fields))
             for place in clip
         }
         return read_clip(shards, wanted)
+
+    def prefetch(
+        self,
+        positions: Iterable[int],
+        shape: ClipShape,
+        fields: tuple[str, ...],
+        optional: tuple[str, ...] = (),
+    ) -> None:
+        """Ask for clips that are going to be read: those of sets on URLs are asked for together.
+
+        Raises:
+            VsdaError: A server cannot be reached.
+        """
+        wanted: dict[int, list[int]] = {}
+        for position in positions:
+            number, clip = self._clip(position, shape)
+            wanted.setdefault(number, []).extend(clip)
+        for number, places in wanted.items():
+            self._sets[number].prefetch(places, fields, optional)
+
+    def _clip(self, position: int, shape: ClipShape) -> tuple[int, range]:
+        """Return the number of a clip's set, and the positions of its frames there."""
+        number, local = self._locate(position)
+        if shape.frames == 1:
+            return number, range(local, local + 1)
+        return number, clip_around(local, self.sequences()[number].around(local), shape)
 
     def _locate(self, position: int) -> tuple[int, int]:
         """Return the number of a sample's set, and its position there."""

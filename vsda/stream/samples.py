@@ -34,7 +34,7 @@ from vsda.stream.transforms import (
 )
 from vsda.taxonomy import IGNORE_INDEX, ClassSet
 
-_MASK = "seg.png"
+_FIELDS, _MASK = ("jpg",), "seg.png"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +83,7 @@ class Samples(Dataset[tuple[Tensor, ...]]):
     ) -> None:
         self._shards, self._look, self._skip_damaged = shards, look, skip_damaged
         self._table = b"" if classes is None else classes.projection().tobytes()
+        self._optional = () if classes is None else (_MASK,)
         self._shape = look.clip or ClipShape(frames=1)
         if self._shape.frames > 1:
             shards.sequences()  # so that a set that contradicts itself is refused here
@@ -113,6 +114,8 @@ class Samples(Dataset[tuple[Tensor, ...]]):
         pictures = _empty(len(draws), frames, size_px, size_px, 3)
         masks = _empty(len(draws), frames, size_px, size_px) if self._table else None
         damaged: list[Damage] = []
+        positions = (self._positions[draw.position] for draw in draws)
+        self._shards.prefetch(positions, self._shape, _FIELDS, self._optional)
         for number, draw in enumerate(draws):
             mask = None if masks is None else masks[number].numpy()
             damaged += self._fill(draw, pictures[number], mask)
@@ -184,8 +187,7 @@ class Samples(Dataset[tuple[Tensor, ...]]):
             return decode_picture(frame.fields["jpg"], view, out)
 
     def _read(self, position: int) -> list[ReadFrame]:
-        optional = (_MASK,) if self._table else ()
-        return self._shards.read(position, self._shape, ("jpg",), optional=optional)
+        return self._shards.read(position, self._shape, _FIELDS, self._optional)
 
 
 def _empty(*shape: int) -> Tensor:
