@@ -14,7 +14,12 @@ Rounds = dict[str, list[float]]
 """Milliseconds of each way by name; the same place in two lists is the same round."""
 
 
-def take_turns(works: Mapping[str, Work], num_rounds: int, what: str) -> Rounds:
+def take_turns(
+    works: Mapping[str, Work],
+    num_rounds: int,
+    what: str,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Rounds:
     """Do all `works` in every round, each after the others, and return how long each took.
 
     A round more comes first and is not counted: it pays for what is set up once. Every round begins
@@ -26,7 +31,7 @@ def take_turns(works: Mapping[str, Work], num_rounds: int, what: str) -> Rounds:
     for index in progress(range(num_rounds + 1), what):
         start = index % len(names)
         for name in names[start:] + names[:start]:
-            took_ms = _milliseconds(works[name])
+            took_ms = _milliseconds(works[name], clock)
             if index > 0:
                 rounds[name].append(took_ms)
     return rounds
@@ -52,12 +57,12 @@ def ratio(took_ms: Sequence[float], base_ms: Sequence[float]) -> Ratio:
     return Ratio(of_medians=of_medians, low=low, high=high)
 
 
-def _milliseconds(work: Work) -> float:
+def _milliseconds(work: Work, clock: Callable[[], float]) -> float:
     _wait_for_device()
-    start = time.perf_counter()
+    start = clock()
     work()
     _wait_for_device()
-    return (time.perf_counter() - start) * 1e3
+    return (clock() - start) * 1e3
 
 
 def _wait_for_device() -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from vsda.cli.bench_cluster import print_cluster_bench
+from vsda.cli.bench_stream import print_stream_bench
 from vsda.cli.table import Column, print_json, print_table
 from vsda.errors import UsageError
 
@@ -168,3 +169,41 @@ def bench_cluster(
         print_json(asdict(result))
         return
     print_cluster_bench(result)
+
+
+@bench_app.command("stream")
+def bench_stream(
+    shards: Annotated[
+        str | None,
+        typer.Option(help="A set whose first pictures are read. Default: made-up pictures."),
+    ] = None,
+    size_px: Annotated[int, typer.Option(min=16, max=4096, help="Side of a picture.")] = 256,
+    pictures: Annotated[int, typer.Option(min=4, help="Pictures of each kind.")] = 64,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures of a batch.")] = 16,
+    repeats: Annotated[int, typer.Option(min=1, help="Rounds in one process.")] = 7,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Processes of a second measurement; 0 leaves it out.")
+    ] = 0,
+    as_json: Json = False,
+) -> None:
+    """Make batches of pictures with vsda, bare webdataset and a folder of files: pictures a second.
+
+    Beside them what decoding alone reaches. In one process the ways take turns.
+
+    Example: vsda bench stream --workers 2
+    """
+    from vsda.bench.stream import Plan, measure
+
+    plan = Plan(
+        pictures=pictures,
+        size_px=size_px,
+        batch=batch,
+        rounds=repeats,
+        workers=workers,
+        shards=shards,
+    )
+    result = measure(plan)
+    if as_json:
+        print_json(asdict(result))
+        return
+    print_stream_bench(result)
