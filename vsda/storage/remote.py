@@ -22,6 +22,8 @@ _HOPELESS = (FileNotFoundError, PermissionError, ValueError, NotImplementedError
 _HOPELESS_ERRNO = {errno.EINVAL, errno.EPERM, errno.ENOSYS, errno.ENAMETOOLONG, errno.EMSGSIZE}
 _BUSY_STATUS = {408, 425, 429}
 """Answers of an HTTP server below 500 that may be others soon."""
+_OF_HTTP = {"ClientConnectionError", "ClientPayloadError", "ClientResponseError"}
+"""The errors of the library that asks web servers; it need not be installed."""
 _NO_RIGHTS = ("Credentials", "AuthenticationError", "RefreshError")
 
 
@@ -88,7 +90,7 @@ def _is_trouble(error: BaseException) -> bool:
 
 
 def _is_of_http(error: BaseException) -> bool:
-    return type(error).__module__.startswith("aiohttp")
+    return any(kind.__name__ in _OF_HTTP for kind in type(error).__mro__)
 
 
 def _is_remote(error: BaseException) -> bool:
