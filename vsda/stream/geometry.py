@@ -143,9 +143,11 @@ class Window:
 
 def pixels_of(image: Image.Image, table: bytes | None = None) -> NDArray[np.uint8]:
     """Return the pixels of an image, (H, W, 3) or (H, W) uint8, each looked up in a `table`."""
-    data = image.tobytes()
+    data: bytes | bytearray = image.tobytes()
+    if table is not None:
+        data = bytearray(data).translate(table)  # twice as fast as that of bytes
     shape = (image.height, image.width, *((len(image.getbands()),) if image.mode != "L" else ()))
-    return np.frombuffer(data if table is None else data.translate(table), np.uint8).reshape(shape)
+    return np.frombuffer(data, np.uint8).reshape(shape)
 
 
 def fill_outside(pixels: NDArray[np.uint8], window: Window, value: NDArray[np.uint8] | int) -> None:

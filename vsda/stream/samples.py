@@ -4,6 +4,7 @@ A sample, its augmentation included, depends on nothing but the draw and the see
 worker, not on what was read before.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 
 from vsda.errors import ShardError
 from vsda.stream.clips import ClipShape, ReadFrame
@@ -191,7 +192,12 @@ class Samples(Dataset[tuple[Tensor, ...]]):
 
 
 def _empty(*shape: int) -> Tensor:
-    return torch.empty(shape, dtype=torch.uint8)
+    """Return an uninitialised tensor, in a worker in the memory that it shares with the trainer."""
+    if get_worker_info() is None:
+        return torch.empty(shape, dtype=torch.uint8)
+    # As PyTorch's own collation does: sending a batch from elsewhere would copy it there.
+    shared = torch.UntypedStorage._new_shared(math.prod(shape))  # type: ignore[no-untyped-call]
+    return torch.empty(0, dtype=torch.uint8).set_(shared).view(shape)
 
 
 @contextmanager
