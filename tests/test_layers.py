@@ -45,7 +45,7 @@ ROOMS_WITH_TORCH = [
     "cli",
 ]
 ROOMS = ROOMS_WITHOUT_TORCH + ROOMS_WITH_TORCH
-HEAVY = {"torch", "torchvision", "timm", "lightning", "tensorboard", "matplotlib", "onnx"}
+HEAVY = {"torch", "torchvision", "timm", "lightning_fabric", "tensorboard", "matplotlib", "onnx"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 
 from tests.training.small import CLUSTERED, small_recipe
 from vsda.adversarial.kmeans import FIT_TOKENS

@@ -1,7 +1,7 @@
 """Small recipes of every network, and their batches."""
 
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 
 from vsda.recipes.train import TrainRecipe
 from vsda.stream.domains import Batch, Part

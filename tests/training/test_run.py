@@ -1,5 +1,6 @@
 """Whole runs: they resume exactly, also after a kill."""
 
+import gzip
 import json
 from dataclasses import replace
 
@@ -9,10 +10,11 @@ import torch
 from tests.made_sets import make_images, make_sample, make_set, make_videos
 from tests.training.small import CLUSTERED, DOMAIN, small_recipe
 from vsda.errors import RecipeError, RunError, ShardError, UsageError
-from vsda.training.checkpoint import list_checkpoints, load_checkpoint
+from vsda.training.checkpoint import best_checkpoint, list_checkpoints, load_checkpoint
 from vsda.training.inputs import open_inputs
 from vsda.training.metrics_log import read_metrics
 from vsda.training.run import RunOptions, last_run_dir, new_run_dir, train
+from vsda.training.validation import SCORE
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def run(recipe, places, run_dir, init="", **options):
 def same_state(one, other):
     return all(
         same(getattr(one, part), getattr(other, part))
-        for part in ("network", "adversarial", "optimizers", "meter")
+        for part in ("network", "ema", "adversarial", "optimizers", "scaler", "meter")
     )
 
 
@@ -55,7 +57,12 @@ def losses(run_dir):
 
 @pytest.mark.parametrize("loss", [DOMAIN, CLUSTERED], ids=["domain", "clustered"])
 def test_run_stopped_in_the_middle_of_an_epoch_resumes_exactly(tmp_path, places, loss):
-    settings = {"adversarial": loss, "augmentation": {"flip": True, "brightness": 0.3}}
+    settings = {
+        "adversarial": loss,
+        "augmentation": {"flip": True, "brightness": 0.3},
+        "ema_decay": 0.9,
+        "precision": "16-mixed" if loss is DOMAIN else "32",
+    }
     whole = run(small_recipe(**settings), places, tmp_path / "whole")
     whole_losses = losses(tmp_path / "whole")
     run(small_recipe(**settings), places, tmp_path / "cut")
@@ -335,3 +342,116 @@ def test_clusters_that_never_hold_both_domains_are_told(tmp_path, places, caplog
     run(small_recipe(adversarial=loss, steps=2), places, tmp_path / "run")
     assert "no cluster held two tokens of either domain" in caplog.text
     assert "lower adversarial.clusters" in caplog.text
+
+
+def test_average_of_the_weights_lags_behind_them_and_changes_nothing(tmp_path, places):
+    adam = {"name": "adamw", "learning_rate": 0.01, "schedule": "constant"}
+    kept = run(small_recipe(ema_decay=0.9, optimizer=adam), places, tmp_path / "run")
+    name = "encoder.features.0.0.weight"
+    assert not torch.equal(kept.ema[name], kept.network[name])
+    plain = run(small_recipe(optimizer=adam), places, tmp_path / "plain")
+    assert plain.ema == {}
+    assert torch.equal(plain.network[name], kept.network[name])
+
+
+def judged(places, run_dir, scores, resume="no", **settings):
+    """Train with a validator whose scores are given, and return the run folder."""
+
+    class Judge:
+        uses_target_labels = True
+
+        def __init__(self):
+            self.left = list(scores)
+            self.seen = []
+
+        def count(self, network, rank, world_size):
+            self.seen.append(network)
+            return torch.tensor([[self.left.pop(0)]])
+
+        def scores(self, counts):
+            return {SCORE: float(counts) / 100}
+
+    judge = Judge()
+    recipe = small_recipe(validate_every=5, keep_checkpoints=1, **settings)
+    run(recipe, places, run_dir, validator=lambda device: judge, resume=resume)
+    return judge
+
+
+def test_best_checkpoint_stays_and_the_latest_ones_besides(tmp_path, places):
+    judged(places, tmp_path / "run", [10, 40, 30, 20])
+    steps = [path.stem for path in list_checkpoints(tmp_path / "run")]
+    assert steps == ["step-000010", "step-000020"]
+    assert best_checkpoint(tmp_path / "run").stem == "step-000010"
+    rows = {row["step"]: row.get(SCORE) for row in read_metrics(tmp_path / "run")}
+    assert [rows[step] for step in (5, 10, 15, 20)] == [0.1, 0.4, 0.3, 0.2]
+    record = json.loads((tmp_path / "run" / "provenance.json").read_text())
+    assert record["validation"]["uses_target_labels"]
+
+
+def test_a_resumed_run_knows_its_best_score(tmp_path, places):
+    judged(places, tmp_path / "run", [40, 10, 30, 20])
+    for path in list_checkpoints(tmp_path / "run")[1:]:
+        path.unlink()
+    judged(places, tmp_path / "run", [10, 30, 20], resume="yes")
+    assert best_checkpoint(tmp_path / "run").stem == "step-000005"
+
+
+def test_the_averaged_network_is_the_one_that_is_judged(tmp_path, places):
+    judge = judged(places, tmp_path / "run", [1] * 4, ema_decay=0.9)
+    kept = load_checkpoint(list_checkpoints(tmp_path / "run")[-1])
+    seen = judge.seen[-1].state_dict()
+    assert all(torch.equal(seen[name], value) for name, value in kept.ema.items())
+
+
+def test_auto_resumes_the_last_run_or_starts_one(tmp_path, places):
+    parent = {"name": "mine", "parent": tmp_path / "runs"}
+    run(small_recipe(steps=4), places, None, resume="auto", **parent)
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["mine-1"]
+    run(small_recipe(steps=4), places, None, resume="auto", **parent)
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["mine-1"]
+    with pytest.raises(RunError, match="no run other-<n> to resume"):
+        run(small_recipe(steps=4), places, None, resume="yes", name="other", parent=tmp_path)
+
+
+def test_every_start_of_a_run_is_on_record(tmp_path, places):
+    run(small_recipe(steps=4), places, tmp_path / "run")
+    run(small_recipe(steps=4), places, tmp_path / "run", resume="yes")
+    lines = (tmp_path / "run" / "starts.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [0, 4]
+    assert json.loads(lines[0])["processes"] == 1
+
+
+def test_profile_of_a_run_is_a_trace_and_a_table(tmp_path, places):
+    run(small_recipe(steps=8), places, tmp_path / "run", profile_steps=2)
+    table = (tmp_path / "run" / "profile" / "operations.txt").read_text()
+    assert table.startswith("2 steps")
+    assert "aten::" in table
+    trace = gzip.decompress((tmp_path / "run" / "profile" / "trace.json.gz").read_bytes())
+    assert json.loads(trace)["traceEvents"]
+
+
+def test_rows_tell_speed_waiting_and_memory(tmp_path, places):
+    run(small_recipe(steps=4, adversarial=CLUSTERED), places, tmp_path / "run")
+    row = read_metrics(tmp_path / "run")[-1]
+    assert 0 <= row["data_wait"] <= 1
+    assert row["step_ms"] > 0
+    assert row["memory_bytes"] > 1e8
+    assert row["gradient_ratio"] > 0
+    assert 0 <= row["train_miou"] <= 1
+    assert row["gradient_norm"] > 0
+    assert row["discriminator_gradient_norm"] > 0
+
+
+def test_samples_that_were_replaced_are_counted_and_bounded(tmp_path, places, caplog):
+    """The tar's bytes of one picture are turned to nothing, as a bad disk does."""
+    place = next((tmp_path / "shards").glob("images-000000.tar"))
+    data = bytearray(place.read_bytes())
+    at = data.index(b"\xff\xd8\xff")
+    data[at + 200 : at + 400] = bytes(200)
+    data[at : at + 4] = bytes(4)
+    place.write_bytes(data)
+    run(small_recipe(damaged="skip"), places, tmp_path / "run")
+    assert read_metrics(tmp_path / "run")[-1]["damaged_samples"] == 1
+    assert caplog.text.count("replaced by another sample") == 1
+    with pytest.raises(ShardError, match="made/images/00000"):
+        run(small_recipe(), places, tmp_path / "strict")

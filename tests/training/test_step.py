@@ -14,6 +14,7 @@ from tests.training.small import (
 )
 from vsda.stream.domains import Batch, Part
 from vsda.training.build import build_network, build_objective
+from vsda.training.learner import Learner
 from vsda.training.optimization import build_optimizations
 from vsda.training.precision import MixedPrecision
 from vsda.training.step import StepControl, Stepper
@@ -145,3 +146,17 @@ def test_gradient_norms_are_those_of_all_gradients_of_a_player():
     ):
         squares = [p.grad.square().sum() for p in module.parameters() if p.grad is not None]
         assert float(numbers[name]) == pytest.approx(float(torch.stack(squares).sum().sqrt()))
+
+
+def test_the_average_of_the_weights_passes_over_a_step_that_is_not_finite():
+    recipe = small_recipe(ema_decay=0.9, adversarial=DOMAIN, optimizer=MOMENTUM)
+    learner = Learner(recipe, WEIGHTS, FABRIC)
+    for step in range(3):
+        assert learner.step(even_batch(step), step).was_done
+    before = {name: value.clone() for name, value in learner.judged.state_dict().items()}
+    assert not learner.step(poisoned(even_batch(3)), 3).was_done
+    for name, value in before.items():
+        assert torch.equal(value, learner.judged.state_dict()[name]), name
+    assert learner.step(even_batch(4), 4).was_done
+    changed = learner.judged.state_dict()
+    assert any(not torch.equal(value, changed[name]) for name, value in before.items())

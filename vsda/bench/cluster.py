@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 
 from vsda.bench.cluster_arms import LOSSES, Arm, Seen, num_classes_of
 from vsda.bench.cluster_results import ClusterBench, Machine, PartRow, Setting, SettingResult

@@ -35,7 +35,7 @@ TRAIN_PACKAGES = {
     "torch",
     "torchvision",
     "timm",
-    "lightning",
+    "lightning_fabric",
     "tensorboard",
 }
 """What only the `[train]` extra brings."""

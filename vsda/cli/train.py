@@ -136,8 +136,11 @@ def train(
     from vsda.training.inputs import open_inputs
     from vsda.training.run import RunOptions
     from vsda.training.run import train as run_training
+    from vsda.training.wandb_board import require_wandb
 
     quieten_other_ranks()
+    if wandb is not None:
+        require_wandb()
     name = Path(recipe).stem if recipe.endswith(".toml") else recipe
     given = {
         "images": images,
@@ -163,7 +166,9 @@ def train(
         wandb_project=wandb,
         profile_steps=profile,
     )
-    typer.echo(run_training(settings, inputs, options))
+    kept = run_training(settings, inputs, options)
+    if kept is not None:
+        typer.echo(kept)
 
 
 def evaluate(

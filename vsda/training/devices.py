@@ -9,8 +9,8 @@ from datetime import timedelta
 from typing import TypeVar
 
 import torch
-from lightning.fabric import Fabric
-from lightning.fabric.strategies.ddp import DDPStrategy
+from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, distributed
 
 from vsda.errors import UsageError, VsdaError
@@ -40,9 +40,9 @@ class Devices:
         this call is done by each of them, too.
 
         Raises:
-            UsageError: There are fewer devices, or others than the launcher has processes for.
+            UsageError: This machine has fewer devices, or see `numbers`.
         """
-        per_node, nodes = self._numbers()
+        per_node, nodes = self.numbers()
         has_gpu = torch.cuda.is_available()
         if has_gpu and per_node > torch.cuda.device_count():
             raise UsageError(
@@ -60,7 +60,12 @@ class Devices:
             logging.getLogger("vsda").setLevel(logging.WARNING)
         return fabric
 
-    def _numbers(self) -> tuple[int, int]:
+    def numbers(self) -> tuple[int, int]:
+        """Return the devices of each machine and the machines.
+
+        Raises:
+            UsageError: They are not those that the launcher has processes for.
+        """
         local = _started("LOCAL_WORLD_SIZE", "SLURM_NTASKS_PER_NODE")  # what torchrun, Slurm say
         everywhere = _started("WORLD_SIZE", "SLURM_NTASKS") or local
         per_node = self.per_node or local or 1

@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 
 from vsda.models.network import SegmentationNetwork
 from vsda.models.shared_batch_norm import share_batch_norm

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 
 from vsda.errors import ExitCode, RunError, StoppedError
 from vsda.recipes.load import check
@@ -182,10 +182,15 @@ class Trainer:
         self._meter.add(result.numbers if result.was_done else {}, num_pictures)
         if self._display:
             self._display.advance(self.step)
-        scores = self._judge()
+        with self._meter.away():
+            scores = self._judge()
         row = (self._row() if is_row else {}) | scores
-        self._show(row, batch)
-        score = scores.get(SCORE)
+        with self._meter.away():
+            self._show(row, batch)
+            self._keep(scores.get(SCORE))
+
+    def _keep(self, score: float | None) -> None:
+        """Write a checkpoint if one is due, or the network was judged the best so far."""
         is_best = score is not None and score > self._best
         self._owed = self._owed or is_best or self._is_due(self._recipe.checkpoint_every)
         # After a step that was left out the weights may be worthless: the next good one is kept.

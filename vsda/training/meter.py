@@ -3,7 +3,8 @@
 import math
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -19,6 +20,7 @@ class Meter:
         pictures: Images and frames seen, over all ranks.
         steps: Steps done.
         waited_s: How long this process waited for batches.
+        away_s: How long it did something else than training, such as judging the network.
         started: When it began, by the clock of `time.monotonic`.
     """
 
@@ -26,6 +28,7 @@ class Meter:
     pictures: int = 0
     steps: int = 0
     waited_s: float = 0.0
+    away_s: float = 0.0
     started: float = field(default_factory=time.monotonic)
 
     def add(self, numbers: Mapping[str, Tensor], pictures: int) -> None:
@@ -35,6 +38,15 @@ class Meter:
         self.pictures += pictures
         self.steps += 1
 
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Leave the time that the block takes out of the speed."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.away_s += time.monotonic() - start
+
     def means(self) -> dict[str, float]:
         """Return the mean of every number over the steps that have it, and how fast it went.
 
@@ -42,7 +54,7 @@ class Meter:
         """
         # Reading the numbers waits for the device, so the clock is read after them.
         means = {name: float(_mean(name, values)) for name, values in self.values.items()}
-        seconds = max(time.monotonic() - self.started, 1e-9)
+        seconds = max(time.monotonic() - self.started - self.away_s, 1e-9)
         kept = {
             name: mean for name, mean in means.items() if name == "loss" or not math.isnan(mean)
         }

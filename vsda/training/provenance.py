@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 
 from vsda.recipes.train import TrainRecipe
 from vsda.resources import resource_dir
@@ -22,7 +22,16 @@ from vsda.training.inputs import RunInputs, set_identity
 RECIPE_FILE = "recipe.json"
 PROVENANCE_FILE = "provenance.json"
 STARTS_FILE = "starts.jsonl"
-_PACKAGES = ("vsda", "torch", "torchvision", "timm", "lightning", "numpy", "pillow", "webdataset")
+_PACKAGES = (
+    "vsda",
+    "torch",
+    "torchvision",
+    "timm",
+    "lightning-fabric",
+    "numpy",
+    "pillow",
+    "webdataset",
+)
 
 
 def provenance(

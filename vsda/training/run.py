@@ -4,6 +4,7 @@ import contextlib
 import glob
 import itertools
 import logging
+import math
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 
 from vsda.errors import RunError
 from vsda.recipes.load import check
@@ -69,8 +70,8 @@ class RunOptions:
     profile_steps: int = 0
 
 
-def train(recipe: TrainRecipe, inputs: RunInputs, options: RunOptions) -> Path:
-    """Train as `recipe` says and return the last checkpoint's path.
+def train(recipe: TrainRecipe, inputs: RunInputs, options: RunOptions) -> Path | None:
+    """Train as `recipe` says; return the last checkpoint's path, None on all ranks but the first.
 
     A start that fails before anything is written leaves no new folder.
 
@@ -80,8 +81,8 @@ def train(recipe: TrainRecipe, inputs: RunInputs, options: RunOptions) -> Path:
         UsageError: There are not as many devices.
         StoppedError: A signal asked for a stop; a checkpoint was written.
     """
+    check_batches(recipe, math.prod(options.devices.numbers()))
     fabric = options.devices.start()
-    check_batches(recipe, fabric.world_size)
     with ExitStack() as stack:
         run_dir, path = on_rank_zero(fabric, lambda: _enter(stack, options))
         checkpoint = None if path is None else load_checkpoint(path)
@@ -96,7 +97,7 @@ def train(recipe: TrainRecipe, inputs: RunInputs, options: RunOptions) -> Path:
         if fabric.global_rank == 0:
             write_start(run_dir, start_record(recipe, fabric, trainer.step))
         trainer.run()
-        return list_checkpoints(run_dir)[-1]
+        return list_checkpoints(run_dir)[-1] if trainer.is_first else None
 
 
 def _enter(stack: ExitStack, options: RunOptions) -> tuple[Path, Path | None]:
