@@ -150,7 +150,7 @@ def _picture(data: bytes, size_px: int) -> Tensor:
 
 def _mask(data: bytes, size_px: int) -> Tensor:
     decoded = torch.ops.image.decode_png(_bytes(data), 1, False)
-    nearest = InterpolationMode.NEAREST
+    nearest = InterpolationMode.NEAREST_EXACT  # the pixel at the centre, as Pillow takes it
     resized = v2.functional.resize(decoded, [size_px, size_px], interpolation=nearest)
     table = torch.from_numpy(_CLASSES.projection())
     return table[resized[0].int()]
