@@ -10,7 +10,6 @@ from typer.testing import CliRunner
 from tests.made_sets import make_videos
 from vsda.cli.app import app
 
-
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
