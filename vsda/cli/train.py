@@ -98,14 +98,12 @@ def train(
         int, typer.Option(min=0, help="Profile so many steps, into the run folder.")
     ] = 0,
     cache: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             help="Folder that keeps what is read of sets on URLs. Default: $VSDA_DATA/cache."
         ),
     ] = None,
-    cache_gib: Annotated[
-        float, typer.Option(min=0, help="How much it may hold; 0 keeps nothing.")
-    ] = 50.0,
+    cache_gib: Annotated[float, typer.Option(help="How much it may hold; 0 keeps nothing.")] = 50.0,
 ) -> None:
     """Train a recipe on labelled images and unlabelled videos.
 
@@ -175,8 +173,14 @@ def evaluate(
     run: Annotated[Path, typer.Argument(help="Run folder of `vsda train`.")],
     shards: Annotated[list[str], typer.Argument(help="Labelled sets, FOLDER/SET.")],
     checkpoint: Annotated[
-        Path | None, typer.Option(help="Another checkpoint than the run's latest.")
-    ] = None,
+        str, typer.Option(help="latest, best (on the sets of --validation), or a file.")
+    ] = "latest",
+    raw: Annotated[
+        bool,
+        typer.Option(
+            "--raw", help="Judge the last step's weights where the run keeps an average of them."
+        ),
+    ] = False,
     pictures: Annotated[
         int, typer.Option(min=0, help="Predictions kept as PNG for the report.")
     ] = 8,
@@ -192,10 +196,13 @@ def evaluate(
     from vsda.evaluation.evaluate import EvaluationOptions
     from vsda.evaluation.evaluate import evaluate as evaluate_set
     from vsda.evaluation.table import score_table
+    from vsda.evaluation.trained import find_checkpoint
     from vsda.shards.index import open_set
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    options = EvaluationOptions(checkpoint=checkpoint, pictures=pictures, device=device)
+    options = EvaluationOptions(
+        checkpoint=find_checkpoint(run, checkpoint), raw=raw, pictures=pictures, device=device
+    )
     sets = [open_set(given_place(place)) for place in shards]
     scores = [evaluate_set(run, each, options) for each in sets]
     if as_json:

@@ -23,16 +23,19 @@ def data_folder(name: str) -> Path:
     return Path(os.environ.get("VSDA_DATA", "data")) / name
 
 
-def cache_for(folder: Path | None, gib: float) -> "Cache | None":
+def cache_for(folder: str | None, gib: float) -> "Cache | None":
     """Return what keeps the pieces of sets on URLs, None where nothing is to be kept.
 
     Args:
         folder: Where; None for $VSDA_DATA/cache.
         gib: How much it may hold.
-    """
-    from vsda.shards.cache import Cache
 
-    return Cache(folder or data_folder("cache"), int(gib * 2**30)) if gib else None
+    Raises:
+        UsageError: No folder of this machine, or no size.
+    """
+    from vsda.shards.cache import cache_of
+
+    return cache_of(folder or str(data_folder("cache")), gib)
 
 
 def with_sets(
