@@ -107,6 +107,11 @@ class DeepLabv3(SegmentationNetwork):
             return None
         return resize(self.auxiliary(frame_maps(levels["stage3"].normed)), size)
 
+    def parts_to_compile(self) -> list[nn.Module]:
+        """Return the modules that encoding and decoding call: the encoder's layers one by one."""
+        _, *heads = self.children()
+        return [*self.encoder.children(), *heads]
+
 
 def _encoder(depths: Sequence[int], width_per_group: int) -> nn.Sequential:
     """Return a ResNet of stride 8 under torchvision's names, without pooling and classifier."""

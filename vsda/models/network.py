@@ -99,6 +99,13 @@ class SegmentationNetwork(nn.Module, ABC):
         names = (name for name, _ in self.named_parameters())
         return {name for name in names if name.endswith("relative_position_bias_table")}
 
+    def parts_to_compile(self) -> list[nn.Module]:
+        """Return the modules that encoding and decoding call, each as large as it can be.
+
+        What a part is called with decides how often it is compiled.
+        """
+        return list(self.children())
+
     def forward(self, pictures: Tensor) -> Tensor:
         """Return logits (N, K, H, W) of pictures, or (N, t, K, H, W) of clips."""
         height_px, width_px = pictures.shape[-2:]

@@ -28,6 +28,9 @@ from vsda.models.timm_backbone import (
 )
 from vsda.models.with_upernet import WithUperNet
 
+_CONTAINERS = (nn.Sequential, nn.ModuleList)
+"""What timm's encoders call either as a whole or part by part."""
+
 
 class TimmUperNet(WithUperNet):
     """An encoder of timm with a UperNet decoder.
@@ -99,6 +102,16 @@ class TimmUperNet(WithUperNet):
         """Return the names of the parameters that timm keeps from decaying in this encoder."""
         kept: set[str] = getattr(self.encoder, "no_weight_decay", set)()
         return super().no_weight_decay() | {f"encoder.{name}" for name in kept}
+
+    def parts_to_compile(self) -> list[nn.Module]:
+        """Return the modules that encoding and decoding call: timm's layers one by one.
+
+        The patch embedding stays as it is: what looks into it changes from call to call.
+        """
+        layers = [layer for name, layer in self.encoder.named_children() if name != "patch_embed"]
+        inner = [part for layer in layers if isinstance(layer, _CONTAINERS) for part in layer]
+        _, *heads = self.children()
+        return [*layers, *inner, *heads]
 
     def _fill_up(self, pictures: Tensor) -> Tensor:
         """Return `pictures` with zeros below and to the right, up to whole cells of all levels.
