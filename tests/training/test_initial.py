@@ -33,11 +33,14 @@ def saved(run_dir, *steps, recipe=None):
             Checkpoint(
                 step=step,
                 network=network().state_dict(),
+                ema={},
                 adversarial={},
                 optimizers=[],
+                scaler={},
                 recipe=values,
                 inputs={},
                 meter={},
+                counted={},
             ),
             keep=9,
         )
