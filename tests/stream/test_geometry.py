@@ -164,6 +164,17 @@ class TestPicture:
             full = window.cut_out(Image.fromarray(picture), px, Image.Resampling.BILINEAR)
             assert np.abs(pixels.astype(int) - np.asarray(full)).mean() < 1.5
 
+    def test_pixels_that_a_scaling_decoder_adds_to_a_picture_are_no_part_of_it(self):
+        """Of 65 pixels it makes 9 for each 8, of which the last one shows a single pixel."""
+        picture = np.zeros((65, 65, 3), np.uint8)
+        picture[:, 32:] = 255
+        view, pixels = View(square=square(1.0)), np.zeros((8, 8, 3), np.uint8)
+        decode_picture(jpeg(picture), view, pixels)
+        full = view.window((65, 65), 8).cut_out(
+            Image.fromarray(picture), (65, 65), Image.Resampling.BILINEAR
+        )
+        assert np.abs(pixels.astype(int) - np.asarray(full)).max() < 30
+
     def test_a_square_is_as_sharp_as_its_picture_allows(self):
         """Stripes of two pixels are gone where the decoder scales for the square as a whole."""
         picture = np.zeros((256, 256, 3), np.uint8)

@@ -143,21 +143,27 @@ class _Files(Dataset[Any]):
 
 
 def _picture(data: bytes, size_px: int) -> Tensor:
-    decoded = torch.ops.image.decode_jpeg(_bytes(data), 3, False)
+    decoded = _decoded(data, "decode_jpeg", mode=3)
     resized: Tensor = v2.functional.resize(decoded, [size_px, size_px], antialias=True)
     return resized
 
 
 def _mask(data: bytes, size_px: int) -> Tensor:
-    decoded = torch.ops.image.decode_png(_bytes(data), 1, False)
+    decoded = _decoded(data, "decode_png", mode=1)
     nearest = InterpolationMode.NEAREST_EXACT  # the pixel at the centre, as Pillow takes it
     resized = v2.functional.resize(decoded, [size_px, size_px], interpolation=nearest)
     table = torch.from_numpy(_CLASSES.projection())
     return table[resized[0].int()]
 
 
-def _bytes(data: bytes) -> Tensor:
-    return torch.frombuffer(bytearray(data), dtype=torch.uint8)
+def _decoded(data: bytes, operator: str, mode: int) -> Tensor:
+    """Return (3, H, W) or (1, H, W), by torchvision or, in releases without decoders, Pillow."""
+    if hasattr(torch.ops.image, operator):
+        file = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+        decoded: Tensor = getattr(torch.ops.image, operator)(file, mode, False)
+        return decoded
+    pixels: Tensor = v2.functional.pil_to_tensor(Image.open(io.BytesIO(data)))
+    return pixels
 
 
 def _decode(data: bytes, size_px: int, resample: Image.Resampling) -> None:
