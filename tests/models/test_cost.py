@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from vsda.models.cost import count_multiply_adds, count_prediction
+from vsda.models.cost import count, count_multiply_adds, count_prediction
 from vsda.models.deeplabv3 import DeepLabv3
 from vsda.models.swin_upernet import SwinUperNet
 from vsda.models.timm_upernet import TimmUperNet
@@ -120,3 +120,15 @@ def test_counting_leaves_the_network_as_it_was(swin_t):
     assert swin_t.training
     assert torch.equal(swin_t.decoder.conv_seg.weight, before)
     assert swin_t.decoder.bottleneck.bn.num_batches_tracked == 0
+
+
+def test_fused_attention_counts_as_what_it_is_made_of():
+    plain, fused = (
+        SwinUperNet(num_classes=3, attention=attention, **SMALL_SWIN).eval()
+        for attention in ("plain", "sdpa")
+    )
+    pictures = torch.zeros(1, 3, 64, 64)
+    costs = [
+        count(lambda network=network: network(pictures))[1]["Global"] for network in (plain, fused)
+    ]
+    assert costs[0] == costs[1] > 0

@@ -160,6 +160,7 @@ def test_a_copy_of_a_compiled_network_has_its_own_weights(make):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Grad strides do not match bucket view strides:UserWarning")
 @pytest.mark.usefixtures("one_process")
 def test_a_compiled_network_trains_alike_below_ddp(make):
     network, reference = without_dropout(make()), without_dropout(make())

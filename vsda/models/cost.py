@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from vsda.models.network import SegmentationNetwork
@@ -92,7 +93,9 @@ def count(compute: Callable[[], _Result]) -> tuple[_Result, dict[str, int]]:
     The modules have their names below the one that was called first, which has its class's name;
     `Global` is all there was.
     """
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    # Fused attention is taken apart: not every kernel of it is one that the counter knows.
+    apart = sdpa_kernel(SDPBackend.MATH)
+    with torch.no_grad(), apart, FlopCounterMode(display=False) as counter:
         result = compute()
     by_module = {
         str(name): sum(flops.values()) // 2 for name, flops in counter.get_flop_counts().items()

@@ -34,4 +34,6 @@ def prepare_for_speed(
         config = torch._dynamo.config
         config.cache_size_limit = max(config.cache_size_limit, _MOST_GRAPHS)
         for part in network.parts_to_compile():
-            part.compile(backend=backend)
+            # To PyTorch all parts are one function that is called with ever other sizes: left to
+            # itself it would translate for any size, which is slower.
+            part.compile(backend=backend, dynamic=False)

@@ -177,21 +177,23 @@ def _step_cost(recipe: TrainRecipe, objective: Objective) -> StepCost:
 
 def _count_without(recipe: TrainRecipe, num_classes: int) -> int:
     """Return the multiply-adds of the forward passes of a step without an adversarial loss."""
-    objective = _objective(recipe, num_classes).to("meta")
-    with torch.device("meta"):
-        batch = _batch(recipe)
-    return _count_step(objective, batch)["Objective"]
+    return _count_fake(recipe, _objective(recipe, num_classes))["Objective"]
 
 
 def _count_with(recipe: TrainRecipe, objective: Objective) -> dict[str, int]:
-    """Return the multiply-adds of the forward passes of a step by module.
-
-    Fake tensors are the meta device with a device to name, which adversarial losses ask for.
-    """
+    """Return the multiply-adds of the forward passes of a step by module."""
     if isinstance(objective.adversarial, ClusteredLoss):
         # The seeding, which only the first step has, draws numbers in a way that needs values.
         state = objective.adversarial.state_dict()
         objective.adversarial.load_state_dict(state | {"holds_centroids": torch.tensor(True)})
+    return _count_fake(recipe, objective)
+
+
+def _count_fake(recipe: TrainRecipe, objective: Objective) -> dict[str, int]:
+    """Return the multiply-adds of the forward passes of a step by module.
+
+    Fake tensors are the meta device with a device to name, which losses ask for.
+    """
     with FakeTensorMode(allow_non_fake_inputs=True):
         objective.network.to_empty(device="cpu")
         return _count_step(objective, _batch(recipe))
