@@ -6,19 +6,17 @@ are those that the loss is given in a step.
 """
 
 import copy
-import os
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 
 import torch
 from lightning_fabric import Fabric
 
 from vsda.bench.cluster_arms import LOSSES, Arm, Seen, num_classes_of
-from vsda.bench.cluster_results import ClusterBench, Machine, PartRow, Setting, SettingResult
+from vsda.bench.cluster_results import ClusterBench, PartRow, Setting, SettingResult
 from vsda.bench.cluster_term import DOMAIN, REST, WHOLE, clustered_parts, domain_tokens, rest, term
 from vsda.bench.kmeans_ways import compare
+from vsda.bench.machine import this_machine
 from vsda.bench.made_up import made_up_batch
 from vsda.bench.timing import Rounds, ratio, take_turns, timing
 from vsda.recipes.load import find_recipe, load_recipe
@@ -65,7 +63,7 @@ def measure(recipes: Sequence[str] = RECIPES, sizes: Sizes | None = None) -> Clu
         _measure(name, recipe, _num_rounds(recipe, sizes), fabric)
         for name, recipe in loaded.items()
     )
-    return ClusterBench(machine=_machine(fabric), settings=results)
+    return ClusterBench(machine=this_machine(fabric.device), settings=results)
 
 
 def _load(name: str) -> TrainRecipe:
@@ -147,28 +145,3 @@ def _setting(name: str, arm: Arm, seen: Seen, num_rounds: int) -> Setting:
         fit_tokens=how.fit_tokens,
         num_rounds=num_rounds,
     )
-
-
-def _machine(fabric: Fabric) -> Machine:
-    on_gpu = fabric.device.type == "cuda"
-    return Machine(
-        device=torch.cuda.get_device_name(fabric.device) if on_gpu else "cpu",
-        processor=platform.processor() or platform.machine(),
-        num_threads=torch.get_num_threads(),
-        num_cores=_num_cores(),
-        torch_version=torch.__version__,
-        sklearn_version=_version("scikit-learn"),
-    )
-
-
-def _num_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

@@ -7,6 +7,7 @@ import typer
 
 from vsda.cli.bench_cluster import print_cluster_bench
 from vsda.cli.bench_stream import print_stream_bench
+from vsda.cli.bench_train import print_train_bench
 from vsda.cli.table import Column, print_json, print_table
 from vsda.errors import UsageError
 
@@ -207,3 +208,75 @@ def bench_stream(
         print_json(asdict(result))
         return
     print_stream_bench(result)
+
+
+@bench_app.command("train")
+def bench_train(
+    recipe: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Training recipe, or a TOML file; may be repeated. "
+            "Default: demo-clustered, swin-patch and swin-patch-clustered."
+        ),
+    ] = None,
+    size_px: Annotated[
+        int | None,
+        typer.Option(min=32, max=1024, help="Side of a picture. Default: the recipe's."),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="Images in a step, and as many frames. Default: the recipe's, but on a CPU no "
+            "more than have the pixels of four images of 256 pixels.",
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="Steps timed in a round, after as many to warm up. Default: the recipe's "
+            "log_every, but 3 on a CPU above 64 pixels.",
+        ),
+    ] = None,
+    repeats: Annotated[
+        int | None,
+        typer.Option(min=1, help="Rounds. Default: 7, but 3 on a CPU above 64 pixels."),
+    ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(help="32, bf16-mixed or 16-mixed. Default: the recipe's."),
+    ] = None,
+    compile_: Annotated[
+        bool, typer.Option("--compile", help="Do it all once more, compiled.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Train as `vsda train` does and as a bare PyTorch loop does, in turns: steps a second.
+
+    On made-up shards and random weights. OMP_NUM_THREADS sets the number of threads.
+
+    Example: vsda bench train --recipe swin-patch --batch 4
+    """
+    from typing import get_args
+
+    from vsda.bench.train import RECIPES, Plan, measure
+    from vsda.training.precision import Precision
+
+    known: tuple[Precision, ...] = get_args(Precision)
+    wanted = next((each for each in known if each == precision), None)
+    if precision is not None and wanted is None:
+        raise UsageError(f"--precision {precision}: expected one of {', '.join(known)}")
+    plan = Plan(
+        size_px=size_px,
+        batch=batch,
+        num_steps=steps,
+        num_rounds=repeats,
+        precision=wanted,
+        compiles=compile_,
+    )
+    result = measure(recipe or RECIPES, plan)
+    if as_json:
+        print_json(asdict(result))
+        return
+    print_train_bench(result)
