@@ -54,7 +54,7 @@ def run(code, folder):
 
 
 def test_there_are_four_examples():
-    assert len(EXAMPLES) == 4
+    assert len(EXAMPLES) == 5
 
 
 def test_the_bare_webdataset_library_reads_every_frame_in_order(folder):

@@ -15,6 +15,7 @@ import torch
 from tests.conftest import ROOT
 from tests.export.conftest import ExportedRun
 from tests.made_sets import make_sample
+from tests.test_examples import EXAMPLES
 from tests.training.small import NETWORKS, small_recipe
 from vsda.evaluation.predict import class_indices
 from vsda.evaluation.trained import TrainedNetwork
@@ -27,21 +28,7 @@ from vsda.models.network import Level, SegmentationNetwork, Tap
 from vsda.stream.transforms import decode_resized, normalise
 from vsda.taxonomy import class_set
 
-EXAMPLE = """\
-import json
-
-import numpy as np
-import onnxruntime
-from PIL import Image
-
-session = onnxruntime.InferenceSession("swin-patch.onnx")
-facts = session.get_modelmeta().custom_metadata_map
-size, names = (int(facts["size_px"]),) * 2, json.loads(facts["classes"])
-photo = np.asarray(Image.open("photo.jpg").convert("RGB").resize(size, Image.Resampling.BILINEAR))
-(logits,) = session.run(["logits"], {"pictures": photo.transpose(2, 0, 1)[None]})
-classes = logits[0].argmax(0).astype(np.uint8)  # (H, W): places in `names`
-print(*(names[index] for index in np.unique(classes)))
-"""
+(EXAMPLE,) = (code for code in EXAMPLES if "onnxruntime" in code)
 
 
 def noise(*shape):

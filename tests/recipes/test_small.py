@@ -4,8 +4,9 @@ import pytest
 
 from vsda.errors import RecipeError
 from vsda.recipes.load import recipe_paths
+from vsda.recipes.networks import DeepLabv3Settings, TimmUperNetSettings
 from vsda.recipes.small import load_train_recipe
-from vsda.recipes.train import DeepLabv3Settings, TimmUperNetSettings, TrainRecipe
+from vsda.recipes.train import TrainRecipe
 
 
 def test_every_network_has_a_small_form():

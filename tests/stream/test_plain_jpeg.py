@@ -50,13 +50,13 @@ def test_what_applications_add_before_the_header_is_passed_over():
         encoded("CMYK"),
         encoded(progressive=True),
         encoded(kind="PNG"),
-        encoded(pixels=NOISE[:40]),
+        encoded(pixels=np.tile(NOISE, (2, 2, 1))),
         encoded() + bytes(8 * SIZE_PX**2),
         encoded()[:100],
         b"\xff\xd8",
         b"",
     ],
-    ids=["grey", "CMYK", "progressive", "PNG", "other size", "large", "cut", "start", "empty"],
+    ids=["grey", "CMYK", "progressive", "PNG", "twice the size", "large", "cut", "start", "empty"],
 )
 def test_anything_else_is_left_to_pillow(data):
     assert decode_plain(data, SIZE_PX) is None
@@ -75,3 +75,14 @@ def test_a_mirrored_picture_is_the_mirror_image():
     decode_picture(encoded(), View(), plain)
     decode_picture(encoded(), View(mirrored=True), mirrored)
     assert np.array_equal(mirrored, plain[:, ::-1])
+
+
+@pytest.mark.parametrize("sides", [(40, 48), (48, 90), (95, 60), (200, 50)])
+def test_a_squeezed_picture_is_pillows_to_a_grey_level(sides):
+    """Those that no decoder would scale down, of any shape; both kernels take the same weights."""
+    noise = np.random.default_rng(1).integers(0, 256, (*sides, 3), dtype=np.uint8)
+    data = encoded(pixels=noise)
+    with Image.open(io.BytesIO(data)) as picture:
+        expected = np.array(picture.resize((SIZE_PX, SIZE_PX), Image.Resampling.BILINEAR))
+    found = decode_resized(data, SIZE_PX).permute(1, 2, 0).numpy()
+    assert np.abs(found.astype(int) - expected).max() <= 1

@@ -19,11 +19,14 @@ def checkpoint(step):
     return Checkpoint(
         step=step,
         network={"weight": torch.full((4,), float(step))},
+        ema={},
         adversarial={},
         optimizers=[],
+        scaler={},
         recipe={"a": 1},
         inputs={},
         meter={},
+        counted={},
     )
 
 

@@ -1,4 +1,4 @@
-"""JPEGs that have the size that is asked for already: decoded without a detour.
+"""JPEGs that no decoder would scale down for the size that is asked for: decoded without a detour.
 
 Pillow keeps four bytes of a pixel, which takes two more passes over it. torchvision's decoder
 writes the three that are wanted. Both call libjpeg. Since a library that was built otherwise may
@@ -15,6 +15,8 @@ import torchvision  # noqa: F401  registers the decoder
 from PIL import Image
 from torch import Tensor
 
+from vsda.shards.pictures import MAX_PIXELS
+
 _START, _BASELINE, _NUM_COLOURS = b"\xff\xd8", 0xC0, 3
 _BEFORE = frozenset({0xDB, 0xC4, 0xDD, 0xFE, *range(0xE0, 0xF0)})
 """Segments that may come before the header of the frame: tables of quantisation and Huffman codes,
@@ -26,13 +28,16 @@ _AS_RGB = 3  # torchvision's ImageReadMode.RGB
 
 
 def decode_plain(data: bytes, size_px: int) -> Tensor | None:
-    """Return the pixels (3, S, S) of a baseline colour JPEG of S x S pixels, channels last.
+    """Return the pixels (3, H, W) of a baseline colour JPEG, channels last in memory.
 
-    Returns None for anything else, what is damaged included: Pillow then decides and tells.
+    Returns None for one that is at least twice `size_px` wide and high, since a decoder makes it
+    smaller in less time; and for anything else, what is damaged included: Pillow then decides and
+    tells.
     """
-    if not (_is_plain(data, size_px) and same_as_pillow()):
-        return None
-    return _decode(data)
+    width_px, height_px = _plain_size(data)
+    is_small = 0 < min(width_px, height_px) < 2 * size_px and width_px * height_px <= MAX_PIXELS
+    is_light = len(data) <= _MOST_BYTES_PER_PIXEL * width_px * height_px
+    return _decode(data) if is_small and is_light and same_as_pillow() else None
 
 
 @cache
@@ -62,18 +67,15 @@ def _decode(data: bytes) -> Tensor | None:
     return decoded
 
 
-def _is_plain(data: bytes, size_px: int) -> bool:
-    """Tell by the header alone whether this is a baseline JPEG of three colours and that size."""
-    if not data.startswith(_START) or len(data) > _MOST_BYTES_PER_PIXEL * size_px**2:
-        return False
-    at = len(_START)
+def _plain_size(data: bytes) -> tuple[int, int]:
+    """Return width and height of a baseline JPEG of three colours by its header, else (0, 0)."""
+    at = len(_START) if data.startswith(_START) else len(data)
     while at + 10 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
-        if marker == _BASELINE:
-            sides = (data[at + 5 : at + 7], data[at + 7 : at + 9])
-            is_square = all(int.from_bytes(side, "big") == size_px for side in sides)
-            return is_square and data[at + 4] == 8 and data[at + 9] == _NUM_COLOURS
+        if marker == _BASELINE and data[at + 4] == 8 and data[at + 9] == _NUM_COLOURS:
+            height, width = data[at + 5 : at + 7], data[at + 7 : at + 9]
+            return int.from_bytes(width, "big"), int.from_bytes(height, "big")
         if marker not in _BEFORE:
-            return False
+            break
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return False
+    return 0, 0

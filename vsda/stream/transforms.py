@@ -80,9 +80,8 @@ def decode_picture(data: bytes, view: View, out: Pixels) -> Window:
     """
     size_px = len(out)
     if view.square is None and (plain := decode_plain(data, size_px)) is not None:
-        # Nothing is left to be done: this is the case of sets that were made for this size.
-        torch.from_numpy(out).copy_((plain.flip(-1) if view.mirrored else plain).movedim(0, -1))
-        return view.window((size_px, size_px), size_px)
+        _squeeze(plain, view, out)
+        return view.window((plain.shape[2], plain.shape[1]), size_px)
     try:
         with opened_picture(data) as image:
             window = view.window(image.size, size_px)
@@ -90,12 +89,30 @@ def decode_picture(data: bytes, view: View, out: Pixels) -> Window:
             # A decoder that scales rounds sides up. A whole picture is squeezed with what it adds.
             whole = drafted[1][2:] if drafted and view.square else image.size
             rgb = image if image.mode == "RGB" else image.convert("RGB")
+            if view.square is None:
+                _squeeze(torch.from_numpy(np.array(rgb)).permute(2, 0, 1), view, out)
+                return window
             seen = window.cut_out(rgb, whole, Image.Resampling.BILINEAR)
             out[window.seen] = pixels_of(seen)
     except PictureError as error:
         raise ShardError(f"an image of {len(data)} bytes cannot be decoded: {error}") from error
     fill_outside(out, window, GREY)
     return window
+
+
+def _squeeze(picture: Tensor, view: View, out: Pixels) -> None:
+    """Write a whole picture (3, H, W) into `out`, (S, S, 3), by antialiased bilinear resizing.
+
+    torch's kernel takes a third of the time of Pillow's, from which it differs by a grey level at
+    most. Pillow's cuts squares out, as torch's knows no boxes between pixels.
+    """
+    size = out.shape[:2]
+    if picture.shape[1:] != size:
+        picture = torch.nn.functional.interpolate(
+            picture[None], size=size, mode="bilinear", antialias=True, align_corners=False
+        )[0]
+    seen = picture.flip(-1) if view.mirrored else picture
+    torch.from_numpy(out).copy_(seen.permute(1, 2, 0))
 
 
 def open_mask(data: bytes) -> Image.Image:

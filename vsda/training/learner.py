@@ -7,6 +7,7 @@ from lightning_fabric import Fabric
 
 from vsda.models.network import SegmentationNetwork
 from vsda.models.shared_batch_norm import share_batch_norm
+from vsda.models.speed import prepare_for_speed
 from vsda.recipes.train import TrainRecipe
 from vsda.stream.domains import Batch
 from vsda.training.average import WeightAverage
@@ -36,6 +37,7 @@ class Learner:
         if fabric.world_size > 1 and recipe.sync_batch_norm:
             share_batch_norm(self.objective)
         self.objective.to(fabric.device)
+        prepare_for_speed(network, channels_last=recipe.channels_last, compile=recipe.compile)
         self._average = WeightAverage(network, recipe.ema_decay) if recipe.ema_decay else None
         self._optimizations = build_optimizations(self.objective, recipe)
         self._precision = MixedPrecision(recipe.precision, fabric.device)

@@ -4,7 +4,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -182,12 +182,19 @@ class Trainer:
         self._meter.add(result.numbers if result.was_done else {}, num_pictures)
         if self._display:
             self._display.advance(self.step)
-        with self._meter.away():
+        with self._aside():
             scores = self._judge()
         row = (self._row() if is_row else {}) | scores
-        with self._meter.away():
+        with self._aside():
             self._show(row, batch)
             self._keep(scores.get(SCORE))
+
+    @contextmanager
+    def _aside(self) -> Iterator[None]:
+        """Do something else than training: not counted as its time, and nothing compiled for it."""
+        eager = torch.compiler.set_stance("force_eager") if self._recipe.compile else nullcontext()
+        with self._meter.away(), eager:
+            yield
 
     def _keep(self, score: float | None) -> None:
         """Write a checkpoint if one is due, or the network was judged the best so far."""
