@@ -26,7 +26,7 @@ class SwinSettings(Settings):
     auxiliary: bool = False
     """A second, small head on the last but one stage; see `auxiliary_weight` of the recipe."""
     attention: Literal["sdpa", "plain"] = "sdpa"
-    """`sdpa`: by PyTorch's fused kernels, which need less memory. `plain`: written out, as in
+    """`sdpa`: by PyTorch's fused kernels, where the device has one. `plain`: written out, as in
     torchvision; the same up to rounding."""
 
     @model_validator(mode="after")
