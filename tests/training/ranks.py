@@ -82,7 +82,7 @@ def made(loss):
     model.network.decoder.dropout.p = 0.0
     wrapping = _Wrapping()
     if wrapping.world_size > 1:
-        share_batch_norm(model)
+        share_batch_norm(model, torch.device("cpu"))
     optimizations = build_optimizations(model, recipe)
     precision = MixedPrecision("32", torch.device("cpu"))
     return model, Stepper(wrapping, model, optimizations, precision)

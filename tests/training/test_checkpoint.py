@@ -11,6 +11,7 @@ from vsda.training.checkpoint import (
     latest_checkpoint,
     list_checkpoints,
     load_checkpoint,
+    newest_whole,
     save_checkpoint,
 )
 
@@ -118,3 +119,12 @@ def test_empty_hash_file_lets_the_checkpoint_before_be_taken(tmp_path):
     _, last = save(tmp_path, 5, 10)
     last.with_suffix(".sha256").write_text("")
     assert latest_checkpoint(tmp_path).step == 5
+
+
+def test_damaged_checkpoints_of_later_steps_do_not_push_out_new_ones(tmp_path):
+    """A run that goes on from step 2, as those of 4 are damaged, keeps what it does then."""
+    save(tmp_path, 2, 4, keep=2)
+    list_checkpoints(tmp_path)[-1].write_bytes(b"torn")
+    assert newest_whole(tmp_path).stem == "step-000002"
+    save(tmp_path, 3, keep=1)
+    assert [path.stem for path in list_checkpoints(tmp_path)] == ["step-000003"]

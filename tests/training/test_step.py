@@ -160,3 +160,23 @@ def test_the_average_of_the_weights_passes_over_a_step_that_is_not_finite():
     assert learner.step(even_batch(4), 4).was_done
     changed = learner.judged.state_dict()
     assert any(not torch.equal(value, changed[name]) for name, value in before.items())
+
+
+def test_clusters_are_seeded_anew_after_a_first_step_that_was_left_out():
+    model, stepper = made(adversarial=CLUSTERED)
+    assert not stepper.step(poisoned(even_batch()), control()).was_done
+    fresh, other = made(adversarial=CLUSTERED)
+    found = [each.step(even_batch(1), control(1)).numbers for each in (stepper, other)]
+    assert model.adversarial.centroids.abs().sum() > 0
+    assert torch.equal(model.adversarial.centroids, fresh.adversarial.centroids)
+    assert found[0]["num_valid_clusters"] == found[1]["num_valid_clusters"]
+
+
+def test_both_measures_are_taken_in_16_bits_too():
+    numbers = {}
+    for precision in ("32", "16-mixed"):
+        _, stepper = made(precision, adversarial=DOMAIN)
+        numbers[precision] = stepper.step(even_batch(), control(measure=True)).numbers
+    ratio, miou = "gradient_ratio", "train_miou"
+    assert float(numbers["16-mixed"][ratio]) == pytest.approx(float(numbers["32"][ratio]), rel=0.05)
+    assert 0 <= numbers["16-mixed"][miou] <= 1

@@ -33,10 +33,10 @@ def places(tmp_path):
     return [str(tmp_path / "sets" / "images")], [str(tmp_path / "sets" / "videos")]
 
 
-def stop_with(process, run_dir, number):
-    """Send a signal to the leading process alone, in the middle of the run; return its output."""
+def stop_with(process, run_dir, number, send=os.kill):
+    """Send a signal in the middle of the run; return what it has printed."""
     wait_for_rows(process, run_dir, 5)
-    os.kill(process.pid, number)
+    send(process.pid, number)
     return process.communicate(timeout=120)
 
 
@@ -50,7 +50,8 @@ def test_a_signal_ends_the_run_with_a_checkpoint_and_its_own_exit_code(
 ):
     recipe = write_toml(tmp_path / "small.toml", SETTINGS)
     process = started(train_command(recipe, places, tmp_path / "run"))
-    _, told = stop_with(process, tmp_path / "run", number)
+    # As a terminal and batch systems do, to all processes at once: those that read samples, too.
+    _, told = stop_with(process, tmp_path / "run", number, os.killpg)
     assert process.returncode == code, told
     assert f"stopped by {signal.Signals(number).name} after step" in told
     assert "Traceback" not in told

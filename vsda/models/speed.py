@@ -31,6 +31,8 @@ def prepare_for_speed(
             if parameter.ndim == 4:  # of a 2D convolution; `to` of a module stumbles over others
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     if compile:
+        # Now and then a step takes two gradients of one forward pass, see `gradient_ratio`.
+        torch._functorch.config.donated_buffer = False
         config = torch._dynamo.config
         config.cache_size_limit = max(config.cache_size_limit, _MOST_GRAPHS)
         for part in network.parts_to_compile():

@@ -23,9 +23,9 @@ class AugmentationSettings(Settings):
         0.5,
         2.0,
     )
-    """The shorter side is scaled to `size_px` times a factor from this range, the aspect ratio kept,
-    and a random square of `size_px` cut out; what lies outside of the picture is grey and has no
-    label. (1, 1) squeezes the whole picture into the square instead, as prediction does."""
+    """The shorter side is scaled to `size_px` times a factor from this range, the aspect ratio
+    kept, and a random square of `size_px` cut out; what lies outside of the picture is grey and has
+    no label. (1, 1) squeezes the whole picture into the square instead, as prediction does."""
     max_class_share: Annotated[float, Field(gt=0, le=1)] = 0.75
     """Squares with a larger share of one class are drawn again, up to ten times; 1 takes all."""
     brightness: Share = 0.125

@@ -1,5 +1,6 @@
 """Sets of shards behind a PyTorch DataLoader: what a step draws is read by worker processes."""
 
+import signal
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
@@ -11,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from vsda.errors import ShardError, VsdaError
 from vsda.shards.read import RandomAccessShards
+from vsda.signals import STOP_CODES
 from vsda.stream.clips import (
     ClipShape,
     ReadFrame,
@@ -182,6 +184,7 @@ def stream_batches(
         prefetch_factor=prefetch if workers else None,
         pin_memory=torch.cuda.is_available(),
         collate_fn=_as_it_is,
+        worker_init_fn=_leave_signals_to_parent,
     )
     try:
         for batch in loader:
@@ -196,6 +199,15 @@ def stream_batches(
             f"a process that reads samples died: {error}; if memory or /dev/shm is short, lower "
             "the recipe's workers or batch sizes"
         ) from error
+
+
+def _leave_signals_to_parent(_: int) -> None:
+    """Pass over what asks a run to stop: a batch system asks all its processes at once.
+
+    The trainer finishes its step and needs the readers until then. They end with it.
+    """
+    for name in STOP_CODES:
+        signal.signal(name, signal.SIG_IGN)
 
 
 def _as_it_is(batch: Any) -> Any:

@@ -95,8 +95,10 @@ def save_checkpoint(
     if score is not None:
         best = {"step": checkpoint.step, "score": score, "file": path.name}
         write_atomic(path.with_name(BEST), json.dumps(best).encode() + b"\n")
-    kept = best_checkpoint(run_dir)
-    for old in list_checkpoints(run_dir)[:-keep]:
+    kept, latest = best_checkpoint(run_dir), list_checkpoints(run_dir)
+    # Later ones were damaged, as the run went on from an earlier one: they are no longer its own.
+    whole = latest[: latest.index(path) + 1]
+    for old in [*whole[:-keep], *latest[len(whole) :]]:
         if old != kept:
             old.unlink()
             _digest_path(old).unlink(missing_ok=True)

@@ -1,7 +1,9 @@
 """On how many devices a run computes, and how its processes stay together."""
 
+import ctypes
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,11 +15,12 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, distributed
 
-from vsda.errors import UsageError, VsdaError
+from vsda.errors import ExitCode, RunError, UsageError, VsdaError
 
 T = TypeVar("T")
 
 _TIMEOUT = timedelta(minutes=30)
+_PR_SET_PDEATHSIG = 1  # of prctl
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +49,8 @@ class Devices:
         has_gpu = torch.cuda.is_available()
         if has_gpu and per_node > torch.cuda.device_count():
             raise UsageError(
-                f"--devices {per_node}: this machine has {torch.cuda.device_count()} GPUs; lower it"
+                f"--devices {per_node}: this process sees {torch.cuda.device_count()} GPUs; lower "
+                "it, or let each see all (Slurm: --gpus-per-node in place of --gpus-per-task)"
             )
         is_alone = per_node * nodes == 1
         fabric = Fabric(
@@ -56,6 +60,8 @@ class Devices:
             strategy="auto" if is_alone else DDPStrategy(timeout=_TIMEOUT),
         )
         fabric.launch()
+        if fabric.local_rank and _started("LOCAL_WORLD_SIZE", "SLURM_NTASKS_PER_NODE") is None:
+            _end_with_parent()
         if fabric.global_rank:  # what befalls this rank alone is still to be heard
             logging.getLogger("vsda").setLevel(logging.WARNING)
         return fabric
@@ -102,6 +108,8 @@ def on_rank_zero(fabric: Fabric, work: Callable[[], T]) -> T:
     if fabric.global_rank == 0:
         try:
             done = work()
+        except OSError as error:
+            done = RunError(f"{error.filename or 'the run folder'}: {error.strerror or error}")
         except VsdaError as error:
             done = error
     done = fabric.broadcast(done)
@@ -109,7 +117,22 @@ def on_rank_zero(fabric: Fabric, work: Callable[[], T]) -> T:
         return done  # type: ignore[return-value]
     if fabric.global_rank == 0:
         raise done
-    sys.exit(done.exit_code)
+    sys.exit(ExitCode.DONE)  # rank 0 tells how it ended
+
+
+def gathered(fabric: Fabric, keys: set[str]) -> set[str]:
+    """Return the keys of all ranks together."""
+    if fabric.world_size == 1:
+        return keys
+    found: list[set[str]] = [set()] * fabric.world_size
+    distributed.all_gather_object(found, keys)
+    return set().union(*found)
+
+
+def _end_with_parent() -> None:
+    """Let this process, which another one has started, not outlive it on a GPU, on Linux."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def summed(fabric: Fabric, values: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from torch import distributed
 
 from vsda.models.network import SegmentationNetwork
 from vsda.models.shared_batch_norm import share_batch_norm
@@ -35,7 +36,7 @@ class Learner:
         network = build_network(recipe, len(weights.values))
         self.objective: Objective = build_objective(network, recipe, weights)
         if fabric.world_size > 1 and recipe.sync_batch_norm:
-            share_batch_norm(self.objective)
+            share_batch_norm(self.objective, fabric.device)
         self.objective.to(fabric.device)
         prepare_for_speed(network, channels_last=recipe.channels_last, compile=recipe.compile)
         self._average = WeightAverage(network, recipe.ema_decay) if recipe.ema_decay else None
@@ -73,6 +74,21 @@ class Learner:
         if result.was_done and self._average is not None:
             self._average.update(self.network, step + 1)
         return result
+
+    def agree_on_statistics(self) -> None:
+        """Give all ranks the batch statistics of the first, where each keeps its own.
+
+        What is judged and what is kept is then the same network everywhere.
+        """
+        if self._fabric.world_size > 1 and not self._recipe.sync_batch_norm:
+            for network in {self.network, self.judged}:
+                for buffer in network.buffers():
+                    distributed.broadcast(buffer, 0)
+
+    @property
+    def seeks_scale(self) -> bool:
+        """Whether an overflow may only mean that losses are scaled too far up."""
+        return self._precision.scales and self._precision.loss_scale > 1
 
     def settings(self) -> dict[str, float]:
         """Return what the last step was done with, for the log."""

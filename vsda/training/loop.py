@@ -19,7 +19,7 @@ from vsda.signals import STOP_CODES, stop_signals
 from vsda.stream.domains import Batch, Place, stream_domains
 from vsda.training.checkpoint import Checkpoint, checkpoint_dir, save_checkpoint
 from vsda.training.damage import DamageCount
-from vsda.training.devices import summed
+from vsda.training.devices import gathered, summed
 from vsda.training.display import Display, opened_display
 from vsda.training.inputs import RunInputs
 from vsda.training.learner import Learner, reversal_strength
@@ -106,10 +106,11 @@ class Trainer:
         self._refuse(self._inputs.identity(), checkpoint.inputs, "on other data")
         self.learner.load(checkpoint)
         self.step = checkpoint.step
-        self._meter = Meter.from_state(checkpoint.meter)
+        self._meter = Meter.from_state(checkpoint.meter, self._fabric.device)
         counted = checkpoint.counted
         self._guard.skipped, self._best = counted["skipped"], counted["best"]
-        self._damage.keys = set(counted["damaged"])
+        if self.is_first:  # who counts for all ranks what was replaced before
+            self._damage.keys = set(counted["damaged"])
         self._display_state = counted["display"]
 
     def _refuse(self, now: Mapping[str, Any], then: Mapping[str, Any], how: str) -> None:
@@ -174,7 +175,7 @@ class Trainer:
         is_row = self._is_due(self._recipe.log_every, after=1)
         result = self.learner.step(batch, self.step, measure=is_row)
         self.step += 1
-        if self._guard.saw(result.was_done):
+        if self._guard.saw(result.was_done, seeks_scale=self.learner.seeks_scale):
             raise self._guard.end(
                 self.step, self._fabric.global_rank, batch, self.learner.objective
             )
@@ -215,6 +216,7 @@ class Trainer:
         if validator is None or not self._is_due(self._recipe.validate_every):
             return {}
         fabric = self._fabric
+        self.learner.agree_on_statistics()
         counts = validator.count(self.learner.judged, fabric.global_rank, fabric.world_size)
         return validator.scores(summed(fabric, counts.to(fabric.device)).cpu())
 
@@ -246,6 +248,8 @@ class Trainer:
 
     def _save(self, score: float | None = None) -> None:
         """Write a checkpoint; `score` makes it the best one."""
+        self.learner.agree_on_statistics()
+        damaged = sorted(gathered(self._fabric, self._damage.keys))
         infinite = first_infinite(self.learner.objective.state_dict())
         if infinite is not None:  # on all ranks alike
             raise RunError(
@@ -259,7 +263,7 @@ class Trainer:
         self._display.sync()
         counted = {
             "skipped": self._guard.skipped,
-            "damaged": sorted(self._damage.keys),
+            "damaged": damaged,
             "best": self._best,
             "display": self._display.state(),
         }

@@ -69,9 +69,10 @@ class Meter:
         return {name: torch.stack(values) for name, values in self.values.items()}
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Tensor]) -> "Meter":
-        """Go on with the numbers of a checkpoint."""
-        return cls(defaultdict(list, {name: list(each.unbind()) for name, each in state.items()}))
+    def from_state(cls, state: Mapping[str, Tensor], device: torch.device) -> "Meter":
+        """Go on with the numbers of a checkpoint, on the device where new ones come from."""
+        kept = {name: list(each.to(device).unbind()) for name, each in state.items()}
+        return cls(defaultdict(list, kept))
 
 
 def _mean(name: str, values: list[Tensor]) -> Tensor:

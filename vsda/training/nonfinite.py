@@ -22,21 +22,28 @@ class NonFiniteGuard:
         run_dir: Gets the batch of the last of them.
         most: Steps in a row that are borne.
         skipped: Steps that were left out before.
+
+    Attributes:
+        skipped: All steps that were left out.
+        doubts: Whether the last step was, so that the weights may be past saving.
     """
 
     def __init__(self, run_dir: Path, most: int, skipped: int = 0) -> None:
         self._run_dir, self._most = run_dir, most
         self._in_a_row = 0
         self.skipped = skipped
+        self.doubts = False
 
-    @property
-    def doubts(self) -> bool:
-        """Whether the last step was left out, so that the weights may be past saving."""
-        return self._in_a_row > 0
+    def saw(self, was_done: bool, *, seeks_scale: bool = False) -> bool:
+        """Note whether a step was done; return True if too many in a row were not.
 
-    def saw(self, was_done: bool) -> bool:
-        """Note whether a step was done; return True if too many in a row were not."""
-        self._in_a_row = 0 if was_done else self._in_a_row + 1
+        Args:
+            was_done: Whether it was.
+            seeks_scale: A step that was not may only have had its loss scaled too far up, which
+                is being mended; it does not count as one in a row.
+        """
+        self.doubts = not was_done
+        self._in_a_row = 0 if was_done else self._in_a_row + (not seeks_scale)
         self.skipped += not was_done
         return self._in_a_row >= self._most
 

@@ -83,7 +83,7 @@ class Objective(nn.Module):
         strength: float,
         generator: torch.Generator,
         scale: Scale | None = None,
-        measure: bool = False,
+        measure: float = 0.0,
     ) -> dict[str, Tensor]:
         """Return the losses and diagnostics of `batch` by name, all scalars on its device.
 
@@ -96,8 +96,9 @@ class Objective(nn.Module):
             generator: Source of the adversarial part's random draws.
             scale: What makes the losses of the parts of a larger batch add up; None for a batch
                 that stands by itself.
-            measure: Add what costs time: `train_miou`, the mean IoU on the labelled pictures, and,
-                with an adversarial loss, `gradient_ratio`.
+            measure: Unless it is 0, add what costs time: `train_miou`, the mean IoU on the labelled
+                pictures, and, with an adversarial loss, `gradient_ratio`. It is what losses are
+                multiplied by, so that their gradients fit into 16 bits.
         """
         scale = scale or Scale(label_weight=self.label_weight(batch))
         # Labelled pictures go first and by themselves: a batch joined with unlabelled ones may
@@ -125,7 +126,7 @@ class Objective(nn.Module):
         term = scale.adversarial * self.adversarial_weight * found.loss
         if measure:
             through = [levels[self.view.tap].raw for levels in encoded.origins]
-            losses["gradient_ratio"] = gradient_ratio(term, total, through)
+            losses["gradient_ratio"] = gradient_ratio(measure * term, measure * total, through)
         scalars = found.scalars()
         scalars["loss_adversarial"] = scale.adversarial * scalars["loss_adversarial"]
         return {"loss": total + term, **losses, **scalars}

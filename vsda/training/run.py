@@ -36,6 +36,7 @@ from vsda.training.validation import Validator
 logger = logging.getLogger(__name__)
 
 _LOCK = ".lock"
+_PATIENCE_S = 120.0
 
 Resume = Literal["no", "yes", "auto"]
 """`yes` goes on in a run folder, which must be there if it is not named; `auto` goes on where there
@@ -105,7 +106,9 @@ def _enter(stack: ExitStack, options: RunOptions) -> tuple[Path, Path | None]:
     run_dir, is_new = _run_dir(options)
     if is_new:
         stack.callback(_remove_empty, run_dir)
-    stack.enter_context(exclusive(run_dir / _LOCK))
+    # What a node that died has locked stays so for a while on some shared file systems.
+    wait_s = _PATIENCE_S if options.resume == "auto" else 0.0
+    stack.enter_context(exclusive(run_dir / _LOCK, wait_s=wait_s))
     if list_checkpoints(run_dir) and options.resume == "no":
         raise RunError(f"{run_dir}: holds a run already; add --resume, or choose another --run")
     path = newest_whole(run_dir)

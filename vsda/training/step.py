@@ -9,7 +9,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from vsda.adversarial.losses import DomainLoss
+from vsda.adversarial.losses import ClusteredLoss, DomainLoss
 from vsda.stream.domains import Batch
 from vsda.training.devices import summed
 from vsda.training.objective import Objective, Scale
@@ -98,6 +98,8 @@ class Stepper:
         else:  # what batch normalisation and centroids took from the batch goes, too
             for buffer, kept in zip(self._buffers, self._kept, strict=True):
                 buffer.copy_(kept)
+            if isinstance(self._objective.adversarial, ClusteredLoss):
+                self._objective.adversarial.notice_restored()
         self._precision.update()
         return StepResult(numbers, is_finite)
 
@@ -114,7 +116,7 @@ class Stepper:
                         strength=control.strength,
                         generator=control.generator,
                         scale=scale,
-                        measure=control.measure and not self._precision.scales,
+                        measure=self._precision.loss_scale if control.measure else 0.0,
                     )
                 torch.autograd.backward(self._precision.scaled(losses["loss"]))
             found.append({name: value.detach() for name, value in losses.items()})

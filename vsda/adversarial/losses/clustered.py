@@ -157,6 +157,10 @@ class ClusteredLoss(nn.Module):
         both = grad_reverse(tokens.take(torch.cat((pairs.anchor, pairs.partner))), strength)
         return self._terms(self.discriminator(*both.chunk(2)), pairs)
 
+    def notice_restored(self) -> None:
+        """Take note that the buffers were set to what they were: no longer warm, perhaps."""
+        self._warm = bool(self.holds_centroids)
+
     def cluster(self, tokens: DomainTokens, generator: torch.Generator) -> Clusters:
         """Return the clusters of `tokens` (no gradient), from the centroids held; change nothing.
 
@@ -218,4 +222,4 @@ def _share(right: Tensor, among: Tensor) -> Tensor:
 
 
 def _read_flag(loss: ClusteredLoss, _: object) -> None:
-    loss._warm = bool(loss.holds_centroids)
+    loss.notice_restored()
