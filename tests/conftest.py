@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.chromium import browser  # noqa: F401  fixture
 from tests.s3 import denying_server, other_s3, s3, s3_environment  # noqa: F401  fixtures
 
 pytest_plugins = ["tests.ray_cluster"]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.pages.chromium import drive, needs_chromium
+from tests.chromium import needs_chromium
 from vsda.datasets.fbms.dataset import FbmsOptions
 from vsda.datasets.labels import label_rules
 from vsda.datasets.listing import Request
@@ -70,15 +70,15 @@ def test_a_wrong_table_is_an_error_and_no_page(fbms, tmp_path):
 
 
 @needs_chromium
-def test_the_finished_table_is_one_that_prepare_takes(fbms, tmp_path):
+def test_the_finished_table_is_one_that_prepare_takes(browser, fbms, tmp_path):
     own = tmp_path / "own.tsv"
     own.write_text(f"{HEAD}test\tcars1\t*\tcar\tcar\tname\ntrain\tbear01\t*\tbear\tbear\tname\n")
     review_fbms([request(fbms, class_map=own)], tmp_path / "r.html")
     script = """await press('Enter');
       const select = all('.region')[1].querySelector('.class');
-      select.value = 'truck'; select.dispatchEvent(new inside.Event('change'));
+      select.value = 'truck'; select.dispatchEvent(new Event('change'));
       return one('#text').value;"""
-    (tmp_path / "regions.tsv").write_text(drive(tmp_path / "r.html", tmp_path, script))
+    (tmp_path / "regions.tsv").write_text(browser.drive(tmp_path / "r.html", script))
     rows = read_fbms_regions(tmp_path / "regions.tsv")
     assert [(row.sequence, row.region, row.class_name, row.certainty) for row in rows] == [
         ("cars1", 1, "car", "seen"),

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from tests.pages.chromium import drive, needs_chromium
+from tests.chromium import needs_chromium, run_script
 from tests.pages.conftest import HOSTILE
 from vsda.errors import DatasetError
 from vsda.pages.review import RegionRow, RegionView, write_review
@@ -112,20 +112,20 @@ def test_a_name_that_no_table_can_hold_is_refused(tmp_path, name):
 
 @needs_chromium
 class TestInTheBrowser:
-    def test_the_table_comes_back_as_it_is_when_nothing_is_answered(self, page, tmp_path):
-        assert drive(page, tmp_path, "return one('#text').value") == tsv(*ROWS)
+    def test_the_table_comes_back_as_it_is_when_nothing_is_answered(self, browser, page):
+        assert browser.drive(page, "return one('#text').value") == tsv(*ROWS)
 
-    def test_accepted_and_changed_regions_stand_in_the_table(self, page, tmp_path):
+    def test_accepted_and_changed_regions_stand_in_the_table(self, browser, page):
         script = """
           await press('Enter');
           const second = all('.region')[1].querySelector('.class');
-          second.value = 'dog'; second.dispatchEvent(new inside.Event('change'));
+          second.value = 'dog'; second.dispatchEvent(new Event('change'));
           const duck = all('.region')[3].querySelector('.class');
-          duck.value = 'ignore'; duck.dispatchEvent(new inside.Event('change'));
+          duck.value = 'ignore'; duck.dispatchEvent(new Event('change'));
           const person = all('.region')[5].querySelector('.certainty');
-          person.value = 'unsure'; person.dispatchEvent(new inside.Event('change'));
+          person.value = 'unsure'; person.dispatchEvent(new Event('change'));
           return [one('#text').value, one('#count').textContent];"""
-        text, count = drive(page, tmp_path, script)
+        text, count = browser.drive(page, script)
         assert text == tsv(
             ("train", "cars1", "1", "car", "car", "seen"),
             ("train", "cars1", "2", "car", "dog", "seen"),
@@ -137,14 +137,12 @@ class TestInTheBrowser:
         )
         assert count == "3 of 6 settled"
 
-    def test_enter_alone_settles_everything_and_a_row_of_all_regions_stays_one(
-        self, page, tmp_path
-    ):
+    def test_enter_alone_settles_everything_and_a_row_of_all_regions_stays_one(self, browser, page):
         script = """const went = [];
           for (let i = 0; i < 5; i += 1) {
             went.push(one('.current').getAttribute('aria-label')); await press('Enter'); }
           return [went, one('#text').value, one('#count').textContent, one('#done').hidden];"""
-        went, text, count, hidden = drive(page, tmp_path, script)
+        went, text, count, hidden = browser.drive(page, script)
         assert went == [
             "cars1, region 1",
             "cars1, region 2",
@@ -157,35 +155,31 @@ class TestInTheBrowser:
         assert text == tsv(*seen)
         assert (count, hidden) == ("6 of 6 settled", False)
 
-    def test_only_unsettled_regions_are_shown_when_asked(self, page, tmp_path):
+    def test_only_unsettled_regions_are_shown_when_asked(self, browser, page):
         script = """one('#only').click();
           const shown = () => all('.region').filter((part) => part.offsetParent).length;
           const seen = [shown()]; await press('Enter'); seen.push(shown());
           return [...seen, all('h2').filter((part) => part.offsetParent).length];"""
-        assert drive(page, tmp_path, script) == [5, 4, 2]
+        assert browser.drive(page, script) == [5, 4, 2]
 
-    def test_answers_stay_when_the_page_is_opened_again_and_can_be_forgotten(self, page, tmp_path):
-        script = """await press('Enter');
-          const frame = document.querySelector('iframe');
-          const again = new Promise((done) => frame.addEventListener('load', done));
-          frame.srcdoc = frame.srcdoc; await again;
-          const fresh = frame.contentWindow, seen = [];
-          const count = () => fresh.document.querySelector('#count').textContent;
-          seen.push(count()); fresh.confirm = () => true;
-          fresh.document.querySelector('#forget').click();
-          return [...seen, count()];"""
-        assert drive(page, tmp_path, script) == ["2 of 6 settled", "1 of 6 settled"]
+    def test_answers_stay_when_the_page_is_opened_again_and_can_be_forgotten(self, browser, page):
+        with browser.open(page) as tab:
+            run_script(tab, "await press('Enter');")
+            tab.reload()
+            assert tab.text_content("#count") == "2 of 6 settled"
+            tab.on("dialog", lambda dialog: dialog.accept())
+            tab.click("#forget")
+            assert tab.text_content("#count") == "1 of 6 settled"
 
-    def test_the_download_is_the_table(self, page, tmp_path):
-        script = """let name, blob;
-          inside.URL.createObjectURL = (given) => { blob = given; return 'data:,'; };
-          inside.HTMLAnchorElement.prototype.click = function () { name = this.download; };
-          one('#download').click();
-          return [name, await blob.text(), one('#text').value];"""
-        name, text, shown = drive(page, tmp_path, script)
-        assert (name, text) == ("regions.tsv", shown)
+    def test_the_download_is_the_table(self, browser, page):
+        with browser.open(page) as tab:
+            with tab.expect_download() as begun:
+                tab.click("#download")
+            text = begun.value.path().read_text(encoding="utf-8")
+            assert begun.value.suggested_filename == "regions.tsv"
+            assert text == tab.input_value("#text")
 
     @pytest.mark.parametrize("width_px", [400, 1400])
-    def test_the_page_never_scrolls_sideways(self, page, tmp_path, width_px):
-        script = "return [inside.innerWidth, page.documentElement.scrollWidth];"
-        assert drive(page, tmp_path, script, width_px) == [width_px, width_px]
+    def test_the_page_never_scrolls_sideways(self, browser, page, width_px):
+        script = "return [innerWidth, document.documentElement.scrollWidth];"
+        assert browser.drive(page, script, size=(width_px, 900)) == [width_px, width_px]
