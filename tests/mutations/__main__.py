@@ -5,12 +5,14 @@
 Prints each fault with the first test that went red; exit code 1 if one stays green.
 """
 
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from tests.conftest import REAL_SAMPLES
 from tests.mutations.faults import ROOT, Fault, read_faults
 
 COPIED = ("vsda", "tests", "manifests", "pipelines", "pyproject.toml", "README.md")
@@ -26,6 +28,8 @@ def main(names):
         copy.mkdir()
         for name in COPIED:
             _copy(ROOT / name, copy / name)
+        if REAL_SAMPLES.is_dir():
+            (copy.parent / "shared").symlink_to(REAL_SAMPLES.parent)
         for fault in faults:
             test = noticed_by(fault, copy)
             sys.stdout.write(f"{fault.name:<{width}}  {test or 'STAYED GREEN'}\n")
@@ -51,7 +55,12 @@ def noticed_by(fault: Fault, copy: Path) -> str | None:
             "no:cacheprovider",
         ]
         done = subprocess.run(
-            [*command, *fault.tests], cwd=copy, capture_output=True, text=True, check=False
+            [*command, *fault.tests],
+            cwd=copy,
+            env=os.environ | _environment(copy),
+            capture_output=True,
+            text=True,
+            check=False,
         )
     finally:
         path.write_text(sound)
@@ -59,6 +68,11 @@ def noticed_by(fault: Fault, copy: Path) -> str | None:
     if done.returncode != 1 or not failed:
         return None
     return failed[0].split(" ")[1]
+
+
+def _environment(copy: Path) -> dict[str, str]:
+    """Have the commands that tests start run the copy, and compiled files of no earlier fault."""
+    return {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
 
 
 def _copy(source: Path, target: Path) -> None:
