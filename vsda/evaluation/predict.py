@@ -4,29 +4,29 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional
+from torch import Tensor
 
 from vsda.evaluation.cuts import Cut, batched, clips, single_pictures
 from vsda.evaluation.trained import TrainedNetwork
-from vsda.models.network import SegmentationNetwork
+from vsda.evaluation.views import Views, probabilities, resized
 from vsda.recipes.train import TrainRecipe
 from vsda.sample import FrameFacts, Mask
 from vsda.shards.read import RandomAccessShards, decode_mask
 from vsda.stream.clips import ClipShape, ReadFrame, read_clip
 from vsda.stream.samples import naming
-from vsda.stream.transforms import decode_resized, normalise
-from vsda.taxonomy import ClassSet
+from vsda.taxonomy import IGNORE_INDEX
 
 _BATCH_FRAMES = 16
 """Frames that are predicted at once, whatever the length of a clip."""
 _DECODERS = 4
 """Threads that decode pictures and masks, which leave each other the interpreter meanwhile."""
 _BATCHES_AHEAD = 2
+_PLAIN = Views()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,26 @@ class Prediction:
 
     key: str
     sequence: str | None
+    frame_index: int
     truth: Mask
     predicted: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a network says of one frame.
+
+    Attributes:
+        key: Of its sample.
+        facts: Its facts.
+        truth: (H, W) class indices; without labels all `IGNORE_INDEX`, at the picture's size.
+        maps: Logits (K + 1, h, w) of the whole picture, one for each view.
+    """
+
+    key: str
+    facts: FrameFacts
+    truth: Mask
+    maps: list[Tensor]
 
 
 def predict_set(
@@ -59,6 +77,7 @@ def predict_batches(
     shards: RandomAccessShards,
     batches: Iterable[list[Cut]],
     device: torch.device,
+    views: Views = _PLAIN,
 ) -> Iterator[Prediction]:
     """Yield the prediction of the kept frames of `batches`, each predicted at once.
 
@@ -67,15 +86,33 @@ def predict_batches(
     Raises:
         ShardError: A sample cannot be read or has no mask.
     """
-    network = trained.network.to(device)
-    for seen in _read_ahead(trained, shards, batches):
-        pictures = torch.stack([clip.pictures for clip in seen]).to(device)
+    for answer in answers(Reader(trained, shards, views), batches, device):
+        yield Prediction(
+            key=answer.key,
+            sequence=answer.facts.sequence,
+            frame_index=answer.facts.frame_index,
+            truth=answer.truth,
+            predicted=best_classes(answer.maps, answer.truth.shape),
+        )
+
+
+def answers(
+    reader: "Reader", batches: Iterable[list[Cut]], device: torch.device
+) -> Iterator[Answer]:
+    """Yield what the network says of the kept frames of `batches`, as `predict_batches` does.
+
+    Raises:
+        ShardError: A sample cannot be read, or has no mask where labels are to be read.
+    """
+    network, views = reader.trained.network.to(device), reader.views
+    for seen in _read_ahead(reader, batches):
+        clips = [[pictures.to(device) for pictures in clip.pictures] for clip in seen]
         with torch.inference_mode():
-            logits = _logits(network, normalise(pictures))
-        for clip, scores in zip(seen, logits, strict=True):
-            for truth in clip.truths:
-                predicted = class_indices(scores[truth.frame], truth.mask.shape)
-                yield Prediction(truth.key, truth.sequence, truth.mask, predicted)
+            maps = views.logits(network, clips, reader.trained.recipe.size_px)
+        for clip, by_view in zip(seen, maps, strict=True):
+            for frame in clip.frames:
+                found = [view[frame.number] for view in by_view]
+                yield Answer(frame.key, frame.facts, frame.truth, found)
 
 
 def cuts_of(
@@ -84,7 +121,8 @@ def cuts_of(
     """Yield the pictures or clips in which the recipe's network sees the samples at `positions`."""
     if recipe.clip_frames is None:
         return single_pictures(positions)
-    return clips(shards, positions, _shape(recipe))
+    shape = ClipShape(frames=recipe.clip_frames, stride=recipe.clip_stride)
+    return clips(shards, positions, shape)
 
 
 def batches_of(recipe: TrainRecipe, cuts: Iterable[Cut]) -> Iterator[list[Cut]]:
@@ -92,84 +130,100 @@ def batches_of(recipe: TrainRecipe, cuts: Iterable[Cut]) -> Iterator[list[Cut]]:
     return batched(cuts, max(_BATCH_FRAMES // (recipe.clip_frames or 1), 1))
 
 
-def class_indices(logits: torch.Tensor, size: tuple[int, ...]) -> NDArray[np.uint8]:
+def best_classes(maps: Sequence[Tensor], size: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Return the best class (H, W) = `size` of every pixel, by the mean probability over views.
+
+    Args:
+        maps: Logits (K + 1, h, w) of each view.
+        size: In pixels.
+    """
+    if len(maps) == 1:  # the probabilities have the order of the logits
+        return class_indices(maps[0], size)
+    return probabilities(maps, size).argmax(dim=0).to(torch.uint8).cpu().numpy()
+
+
+def class_indices(logits: Tensor, size: tuple[int, ...]) -> NDArray[np.uint8]:
     """Return the best class (H, W) = `size` of every pixel, from logits (K + 1, h, w)."""
-    resized = functional.interpolate(logits[None], size=size, mode="bilinear", align_corners=False)
-    return resized[0].argmax(dim=0).to(torch.uint8).cpu().numpy()
+    return resized(logits, size).argmax(dim=0).to(torch.uint8).cpu().numpy()
 
 
 @dataclass(frozen=True, slots=True)
-class _Truth:
-    """The mask of a clip's frame number `frame`, as class indices at its own size."""
+class _Frame:
+    """The kept frame `number` of a clip; see `Answer`."""
 
-    frame: int
+    number: int
     key: str
-    sequence: str | None
-    mask: Mask
+    facts: FrameFacts
+    truth: Mask
 
 
 @dataclass(frozen=True, slots=True)
 class _Clip:
-    """(t, 3, S, S) uint8 pictures, and the truth of the frames to be judged."""
+    """(t, 3, h, w) uint8 pictures at each scale, and the kept frames."""
 
-    pictures: torch.Tensor
-    truths: list[_Truth]
-
-
-def _shape(recipe: TrainRecipe) -> ClipShape:
-    return ClipShape(frames=recipe.clip_frames or 1, stride=recipe.clip_stride)
+    pictures: list[Tensor]
+    frames: list[_Frame]
 
 
-def _read_ahead(
-    trained: TrainedNetwork, shards: RandomAccessShards, batches: Iterable[list[Cut]]
-) -> Iterator[list[_Clip]]:
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads what a network is shown.
+
+    Attributes:
+        trained: Says how large pictures are, and which classes there are.
+        shards: The set.
+        views: How pictures are looked at.
+        labelled: Read the masks; without, none is even opened.
+    """
+
+    trained: TrainedNetwork
+    shards: RandomAccessShards
+    views: Views = _PLAIN
+    labelled: bool = True
+    _one_reader: threading.Lock = field(default_factory=threading.Lock)
+    """Which tars are open is no business of two threads."""
+
+    def clip(self, cut: Cut) -> _Clip:
+        """Return the pictures of a cut, and the truth of the kept ones.
+
+        Raises:
+            ShardError: A sample cannot be read or lacks a field.
+        """
+        of_kept = ("jpg", "json", "seg.png") if self.labelled else ("jpg", "json")
+        wanted = {
+            position: of_kept if position in cut.kept else ("jpg",) for position in cut.positions
+        }
+        with self._one_reader:
+            frames = read_clip(self.shards, wanted)
+        kept = [
+            self._frame(number, frames[number])
+            for number, position in enumerate(cut.positions)
+            if position in cut.kept
+        ]
+        return _Clip(self.views.pictures(frames, self.trained.recipe.size_px), kept)
+
+    def _frame(self, number: int, frame: ReadFrame) -> _Frame:
+        with naming(frame.key):
+            facts = FrameFacts.from_json(frame.fields["json"])
+            truth = self._truth(frame, facts)
+        return _Frame(number, frame.key, facts, truth)
+
+    def _truth(self, frame: ReadFrame, facts: FrameFacts) -> Mask:
+        if not self.labelled:
+            return np.full((facts.height_px, facts.width_px), IGNORE_INDEX, dtype=np.uint8)
+        return self.trained.classes.projection()[decode_mask(frame.fields["seg.png"])]
+
+
+def _read_ahead(reader: Reader, batches: Iterable[list[Cut]]) -> Iterator[list[_Clip]]:
     """Yield what `batches` hold, the next ones being read and decoded meanwhile."""
-    one_reader = threading.Lock()  # which tars are open is no business of two threads
     pool = ThreadPoolExecutor(_DECODERS, thread_name_prefix="decode")
     waiting: deque[list[Future[_Clip]]] = deque()
     try:
         for batch in batches:
-            waiting.append([pool.submit(_read, trained, shards, cut, one_reader) for cut in batch])
+            waiting.append([pool.submit(reader.clip, cut) for cut in batch])
             if len(waiting) > _BATCHES_AHEAD:
                 yield [clip.result() for clip in waiting.popleft()]
         while waiting:
             yield [clip.result() for clip in waiting.popleft()]
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _logits(network: SegmentationNetwork, clips: torch.Tensor) -> torch.Tensor:
-    """Return the logits (N, t, K, H, W) of normalised clips (N, t, 3, H, W)."""
-    if network.clip_frames is None:
-        return network(clips.squeeze(1)).unsqueeze(1)  # type: ignore[no-any-return]
-    return network(clips)  # type: ignore[no-any-return]
-
-
-def _read(
-    trained: TrainedNetwork, shards: RandomAccessShards, cut: Cut, one_reader: threading.Lock
-) -> _Clip:
-    wanted = {
-        position: ("jpg", "json", "seg.png") if position in cut.kept else ("jpg",)
-        for position in cut.positions
-    }
-    with one_reader:
-        frames = read_clip(shards, wanted)
-    pictures = [_picture(frame, trained.recipe.size_px) for frame in frames]
-    truths = [
-        _truth(frames[number], number, trained.classes)
-        for number, position in enumerate(cut.positions)
-        if position in cut.kept
-    ]
-    return _Clip(torch.stack(pictures), truths)
-
-
-def _picture(frame: ReadFrame, size_px: int) -> torch.Tensor:
-    with naming(frame.key):
-        return decode_resized(frame.fields["jpg"], size_px)
-
-
-def _truth(frame: ReadFrame, number: int, classes: ClassSet) -> _Truth:
-    with naming(frame.key):
-        sequence = FrameFacts.from_json(frame.fields["json"]).sequence
-        mask = decode_mask(frame.fields["seg.png"])
-    return _Truth(number, frame.key, sequence, classes.projection()[mask])
