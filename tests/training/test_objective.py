@@ -25,9 +25,9 @@ from vsda.evaluation.metrics import class_iou, confusion_matrix, mean_iou
 from vsda.stream.domains import Part
 from vsda.stream.transforms import normalise
 from vsda.training.build import build_network, build_objective
-from vsda.training.learner import reversal_strength
 from vsda.training.objective import segmentation_loss
 from vsda.training.optimization import build_optimizations
+from vsda.training.reversal import reversal_strength
 
 
 def generator():

@@ -15,9 +15,9 @@ from vsda.stream.domains import Batch
 from vsda.taxonomy import class_set
 from vsda.training.build import build_network, build_objective
 from vsda.training.class_weights import ClassWeights
-from vsda.training.learner import reversal_strength
 from vsda.training.optimization import build_optimizations
 from vsda.training.precision import MixedPrecision
+from vsda.training.reversal import reversal_strength
 from vsda.training.step import StepControl, Stepper
 
 Loss = Literal["none", "domain", "clustered"]

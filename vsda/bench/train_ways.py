@@ -14,11 +14,11 @@ from vsda.models.speed import prepare_for_speed
 from vsda.recipes.train import TrainRecipe
 from vsda.training.build import build_network, build_objective
 from vsda.training.inputs import RunInputs
-from vsda.training.learner import reversal_strength
 from vsda.training.loop import Trainer
 from vsda.training.metrics_log import read_metrics
 from vsda.training.optimization import build_optimizations
 from vsda.training.precision import MixedPrecision
+from vsda.training.reversal import reversal_strength
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from vsda.training.objective import Objective
 from vsda.training.optimization import build_optimizations
 from vsda.training.precision import MixedPrecision
 from vsda.training.repeatable import step_seeds
+from vsda.training.reversal import reversal_strength
 from vsda.training.step import StepControl, Stepper, StepResult
 
 
@@ -118,14 +119,3 @@ class Learner:
         for optimization, state in zip(self._optimizations, checkpoint.optimizers, strict=True):
             optimization.optimizer.load_state_dict(dict(state))
         self._precision.load_state_dict(dict(checkpoint.scaler))
-
-
-def reversal_strength(recipe: TrainRecipe, step: int) -> float:
-    """Return the gradient reversal's strength at `step`: 0 before `start_step`, then mu.
-
-    With mu on the loss the reversal itself has strength 1.
-    """
-    settings = recipe.adversarial
-    if step < settings.start_step:
-        return 0.0
-    return settings.mu if settings.mu_on == "reversal" else 1.0

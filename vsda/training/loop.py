@@ -22,12 +22,13 @@ from vsda.training.damage import DamageCount
 from vsda.training.devices import gathered, summed
 from vsda.training.display import Display, opened_display
 from vsda.training.inputs import RunInputs
-from vsda.training.learner import Learner, reversal_strength
+from vsda.training.learner import Learner
 from vsda.training.memory import peak_memory_bytes
 from vsda.training.meter import Meter
 from vsda.training.nonfinite import NonFiniteGuard, first_infinite
 from vsda.training.profiling import profiled
 from vsda.training.repeatable import repeatable
+from vsda.training.reversal import reversal_strength
 from vsda.training.stop import SIGNALS, StopVote
 from vsda.training.validation import SCORE, Validator
 

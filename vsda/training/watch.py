@@ -59,6 +59,18 @@ class Watch:
     def see(self, step: int, values: Mapping[str, float], strength: float) -> list[str]:
         """Return the warnings that a row gives reason for; a note that is none goes to the log.
 
+        It is `judge` while a run is under way.
+        """
+        warnings, notes = self.judge(step, values, strength)
+        for note in notes:
+            logger.info("step %d: %s", step, note)
+        return warnings
+
+    def judge(
+        self, step: int, values: Mapping[str, float], strength: float
+    ) -> tuple[list[str], list[str]]:
+        """Return the warnings that a row gives reason for, and the notes, which are no faults.
+
         A warning is said once until its reason has ended, a note once.
 
         Args:
@@ -68,9 +80,7 @@ class Watch:
         """
         self._past.saw(step, values)
         row = Row(values, strength, self._recipe, self._past)
-        for note in self._news(NOTES, step, row):
-            logger.info("step %d: %s", step, note)
-        return self._news(WARNINGS, step, row)
+        return self._news(WARNINGS, step, row), self._news(NOTES, step, row)
 
     def _news(self, rules: Mapping[str, Rule], step: int, row: Row) -> list[str]:
         found = {name: rule.find(row) for name, rule in rules.items()}

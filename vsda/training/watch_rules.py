@@ -115,7 +115,7 @@ def one_sided_clusters(row: Row) -> str | None:
     shares = [value for name, value in row.values.items() if name.startswith(prefix)]
     if not shares:
         return None
-    overall = _source_share(row.recipe)
+    overall = source_share(row.recipe)
     low, high = _NEAR * overall, 1 - _NEAR * (1 - overall)
     num_odd = sum(not low <= share <= high for share in shares)
     if num_odd * 2 <= len(shares):
@@ -174,7 +174,7 @@ def skipping(row: Row) -> str | None:
     )
 
 
-def _source_share(recipe: TrainRecipe) -> float:
+def source_share(recipe: TrainRecipe) -> float:
     """Return the share of image tokens among all that the adversarial loss sees."""
     videos = recipe.batch_videos if recipe.uses_videos else 0
     videos += recipe.batch_labelled_videos if recipe.labelled_videos else 0
