@@ -42,6 +42,7 @@ ROOMS_WITH_TORCH = [
     "export",
     "report",
     "bench",
+    "tables",
     "cli",
 ]
 ROOMS = ROOMS_WITHOUT_TORCH + ROOMS_WITH_TORCH

@@ -27,6 +27,7 @@ from vsda.cli.shards_export import export
 from vsda.cli.shards_repair import repair
 from vsda.cli.shards_rework import merge, resize, split
 from vsda.cli.synth import synth
+from vsda.cli.tables import tables
 from vsda.cli.train import TrainCommand, evaluate, recipes, train
 from vsda.cli.weights import weights_app
 from vsda.errors import FULL_DISK, ExitCode, VsdaError
@@ -68,6 +69,7 @@ app.command()(evaluate)
 app.command("export")(export_network)
 app.command()(report)
 app.command()(recipes)
+app.command()(tables)
 app.command()(cost)
 app.command()(synth)
 

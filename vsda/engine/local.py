@@ -50,19 +50,23 @@ class LocalEngine(Generic[Task, Result]):
 
     A worker that is killed, ends by itself or raises anything but a `VsdaError` (whose traceback
     then goes to stderr) is told as the death of its task. What a worker starts belongs to its
-    process group and is killed with it, unless it leaves that group. A worker is daemonic: it may
-    start children with `subprocess`, not with `multiprocessing`.
+    process group and is killed with it, unless it leaves that group.
 
     Args:
         function: A function of a module; it and the tasks cross process borders.
         num_workers: Most processes at a time.
+        daemonic: Workers may start children with `subprocess`, not with `multiprocessing`. Without,
+            they may do both, and the engine must be closed before this process ends.
     """
 
-    def __init__(self, function: Callable[[Task], Result], num_workers: int) -> None:
+    def __init__(
+        self, function: Callable[[Task], Result], num_workers: int, *, daemonic: bool = True
+    ) -> None:
         if num_workers < 1:
             raise ValueError(f"num_workers must be at least 1, got {num_workers}")
         self.num_workers = num_workers
         self._function = function
+        self._daemonic = daemonic
         self._idle: list[_Worker] = []
         self._running: dict[_Worker, Task] = {}
         self._context = multiprocessing.get_context("forkserver")
@@ -133,7 +137,7 @@ class LocalEngine(Generic[Task, Result]):
             if worker.process.is_alive():
                 return worker
             self._bury(worker)
-        worker = _start_worker(self._context, self._function)
+        worker = _start_worker(self._context, self._function, daemonic=self._daemonic)
         self._guard.watch(worker.pid)
         return worker
 
@@ -171,10 +175,13 @@ def _start_server() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start_worker(context: ForkServerContext, function: Callable[[Any], Any]) -> _Worker:
+def _start_worker(
+    context: ForkServerContext, function: Callable[[Any], Any], *, daemonic: bool
+) -> _Worker:
     ours, theirs = multiprocessing.Pipe()
     surroundings = (Path.cwd(), dict(os.environ))
-    process = context.Process(target=_serve, args=(function, theirs, *surroundings), daemon=True)
+    arguments = (function, theirs, *surroundings)
+    process = context.Process(target=_serve, args=arguments, daemon=daemonic)
     process.start()
     theirs.close()
     return _Worker(process, ours, process.pid or 0)

@@ -1,0 +1,303 @@
+"""`vsda tables`: many runs, planned, made or gathered, and their table written."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vsda.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from vsda.tables.grid import Grid
+    from vsda.tables.plan import PlannedRow
+    from vsda.tables.results import Results
+    from vsda.tables.run import Ran
+    from vsda.tables.work import HowToRun
+
+
+def tables(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="TABLE",
+            help="1 to 5, another name of the list that none prints, or a TOML file.",
+        ),
+    ] = None,
+    world: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Where the sets come from, in place of the table's: real, or synth for a made-up "
+            "world and small networks; may be repeated."
+        ),
+    ] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="In place of the table's, such as 0-4 or 0,3,7.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="KEY=VALUE laid over every recipe, such as steps=20."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the runs and of the table.", show_default="tables/<table>[-<world>]"
+        ),
+    ] = None,
+    plan: Annotated[
+        bool,
+        typer.Option("--plan", help="Tell what is there, what is left and its cost; run none."),
+    ] = False,
+    probe: Annotated[
+        int, typer.Option(min=0, help="With --plan: time so many steps of rows that have no run.")
+    ] = 0,
+    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time.")] = 1,
+    cell: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Make this run alone, ROW/SEED, and what it starts from; may be repeated."
+        ),
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option(help="I/N: make every Nth run, for a job of an array.")
+    ] = None,
+    gather: Annotated[
+        bool, typer.Option("--gather", help="Write the table of what is finished; run none.")
+    ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Make runs anew whose recipe has changed since.")
+    ] = False,
+    per_class: Annotated[bool, typer.Option("--per-class", help="Show each class, too.")] = False,
+    pictures: Annotated[
+        int, typer.Option(min=0, help="Predictions kept of each run and set, for `vsda report`.")
+    ] = 8,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Make a table of many runs, rows times seeds, and judge what is claimed of it.
+
+    Stopped at any point, the same command goes on; finished runs are never made again. The table
+    is written as Markdown, HTML and CSV.
+
+    Example: vsda tables 2 --world synth
+
+    On a cluster, an array of jobs: vsda tables 2 --task $SLURM_ARRAY_TASK_ID/16; the same command
+    without --task gathers.
+    """
+    if name is None:
+        _print_known()
+        return
+    _check(plan, probe, gather, bool(cell) or task is not None)
+    from vsda.cli.train_inputs import cache_for, data_folder
+    from vsda.tables.grid import Asked, make_grid
+    from vsda.tables.load import load_table
+    from vsda.tables.work import HowToRun
+
+    table = load_table(name)
+    asked = Asked(
+        out=out or _folder(table.name, world or []),
+        data=data_folder("."),
+        worlds=tuple(world or ()),
+        seeds=_seeds(seeds),
+        overrides=tuple(set_ or ()),
+    )
+    grid = make_grid(table, asked)
+    how = HowToRun(
+        weights_dir=data_folder("weights"),
+        cache=cache_for(None, 50.0),
+        num_threads=_threads(jobs),
+        pictures=pictures,
+        again=again,
+    )
+    if plan:
+        _plan(grid, how, probe, as_json=as_json)
+        return
+    if cell or task is not None:
+        _run_part(grid, how, cell or [], task)
+        return
+    ran = None if gather else _run(grid, how, jobs)
+    _write(grid, asked.out, per_class=per_class, as_json=as_json)
+    if ran is not None:
+        _end(ran)
+
+
+def _print_known() -> None:
+    from vsda.recipes.load import recipe_paths
+    from vsda.tables.load import KIND, load_table
+
+    loaded = {stem: load_table(stem) for stem in recipe_paths(KIND)}
+    width = max(len(stem) for stem in loaded)
+    for stem, table in loaded.items():
+        typer.echo(f"{stem:<{width}}  {table.recipe.title}")
+
+
+def _check(plan: bool, probe: int, gather: bool, is_part: bool) -> None:
+    if probe and not plan:
+        raise UsageError("--probe: times steps for a plan; add --plan")
+    if sum((plan, gather, is_part)) > 1:
+        raise UsageError("--plan, --gather, and --cell or --task do different things; give one")
+
+
+def _folder(name: str, worlds: list[str]) -> Path:
+    return Path("tables") / "-".join([name, *worlds])
+
+
+def _seeds(text: str | None) -> tuple[int, ...]:
+    """Return seeds as `0-4` or `0,3,7` names them."""
+    seeds: list[int] = []
+    for part in text.split(",") if text else []:
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise UsageError(f"--seeds {text}: expected numbers, such as 0-4 or 0,3,7")
+        seeds += range(int(first), int(last or first) + 1)
+    return tuple(seeds)
+
+
+def _threads(jobs: int) -> int | None:
+    """Return the threads of each of several runs; one alone has what torch takes."""
+    from vsda.engine.local import num_cpus
+
+    return None if jobs == 1 else max(1, num_cpus() // jobs)
+
+
+def _plan(grid: "Grid", how: "HowToRun", probe: int, *, as_json: bool) -> None:
+    from vsda.cli.table import print_json
+    from vsda.engine.local import num_cpus
+    from vsda.tables.forecast import forecast
+    from vsda.tables.plan import plan_table
+
+    if probe:
+        grid.make_worlds(grid.cells, num_cpus())
+    planned = plan_table(grid, forecast(grid, how, probe))
+    if as_json:
+        print_json([_plan_values(row) for row in planned])
+        return
+    _print_plan(planned)
+    for reason in dict.fromkeys(_absences(grid).values()):
+        typer.echo(f"not there yet: {reason}", err=True)
+
+
+def _plan_values(row: "PlannedRow") -> dict[str, object]:
+    from dataclasses import asdict
+
+    return {**asdict(row), "num_left": row.num_left}
+
+
+def _print_plan(planned: "tuple[PlannedRow, ...]") -> None:
+    from vsda.cli.given_sets import bytes_text
+    from vsda.cli.table import Column, print_table
+    from vsda.tables.record import State
+
+    columns = [Column("row"), Column("world")]
+    columns += [Column(str(state), is_number=True) for state in State]
+    heads = ("steps", "G a step", "s a step", "from", "left", "disk a run", "memory")
+    columns += [Column(head, is_number=True) for head in heads]
+    rows = [
+        [
+            *(row.row, row.world, *(str(row.states.get(state, 0)) for state in State)),
+            *(f"{row.steps:,}", f"{row.multiply_adds / 1e9:,.3g}"),
+            "-" if row.step_s is None else f"{row.step_s:.3g}",
+            row.measured or "-",
+            _time_text(row.left_s),
+            bytes_text(row.run_bytes),
+            "-" if row.peak_bytes is None else bytes_text(row.peak_bytes),
+        ]
+        for row in planned
+    ]
+    print_table(columns, rows)
+    times = [row.left_s for row in planned if row.num_left]
+    left_s = None if None in times else sum(filter(None, times))
+    disk = sum(row.num_left * row.run_bytes for row in planned)
+    typer.echo(
+        f"\n{sum(row.num_left for row in planned)} runs left: {_time_text(left_s)} one after "
+        f"another, {bytes_text(disk)} more on the disk"
+    )
+
+
+def _time_text(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    hours, rest = divmod(round(seconds), 3600)
+    return f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min {rest % 60} s"
+
+
+def _run(grid: "Grid", how: "HowToRun", jobs: int) -> "Ran":
+    from vsda.engine.local import num_cpus
+    from vsda.tables.run import run_cells, unfinished
+
+    grid.make_worlds(unfinished(grid.cells), num_cpus())
+    return run_cells(grid.cells, how, jobs=jobs, refused=_absences(grid))
+
+
+def _run_part(grid: "Grid", how: "HowToRun", names: list[str], task: str | None) -> None:
+    from vsda.engine.local import num_cpus
+    from vsda.tables.run import chosen, run_here, share_of, unfinished
+
+    cells = chosen(grid.cells, names) + (share_of(grid.cells, task) if task is not None else [])
+    grid.make_worlds(unfinished(cells), num_cpus())
+    ran = run_here(cells, how, refused=_absences(grid))
+    for done in ran.done:
+        typer.echo(f"{done}  done")
+    _end(ran)
+
+
+def _absences(grid: "Grid") -> dict[str, str]:
+    """Return why cells cannot be run whose sets are not there, with the commands that make them."""
+    from vsda.cli.train_inputs import command_of
+    from vsda.errors import ShardError
+    from vsda.shards.index import find_indexes
+
+    known: dict[tuple[str, str], str] = {}
+    found: dict[str, str] = {}
+    for cell in grid.cells:
+        for name in cell.reads:
+            place = grid.worlds[cell.world].place(name)
+            key = (place, cell.recipe.classes)
+            if key not in known:
+                known[key] = ""
+                try:
+                    find_indexes(place)
+                except ShardError as error:
+                    makes = command_of(place, cell.recipe.classes)
+                    known[key] = (
+                        f"{place}: no such set; `{makes}` makes it" if makes else str(error)
+                    )
+            if known[key]:
+                found.setdefault(cell.name, known[key])
+    return found
+
+
+def _write(grid: "Grid", out: Path, *, per_class: bool, as_json: bool) -> None:
+    from vsda.cli.table import print_json
+    from vsda.tables.markdown import markdown
+    from vsda.tables.results import gather
+    from vsda.tables.write import write_table
+
+    results = gather(grid)
+    files = write_table(results, out, per_class=per_class)
+    if as_json:
+        print_json(_values(results, files))
+        return
+    typer.echo(markdown(results, per_class=per_class))
+    typer.echo("\n".join(map(str, files)))
+
+
+def _values(results: "Results", files: tuple[Path, ...]) -> dict[str, object]:
+    from dataclasses import asdict
+
+    from vsda.tables.text import claim_text
+
+    return {
+        "columns": [asdict(column) for column in results.columns],
+        "claims": [
+            {"claim": claim_text(one), "on": one.column, "verdict": one.verdict, "why": one.why}
+            for one in results.judgements
+        ],
+        "missing": results.missing,
+        "files": list(map(str, files)),
+    }
+
+
+def _end(ran: "Ran") -> None:
+    for name, reason in ran.failed.items():
+        typer.echo(f"failed: {name}: {reason}", err=True)
+    if ran.failed:
+        raise typer.Exit(ExitCode.PARTIAL if ran.done else ExitCode.FAILED)

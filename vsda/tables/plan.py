@@ -1,0 +1,110 @@
+"""What is there of a table, what is left to do, and what that will cost."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from vsda.tables.grid import Cell, Grid
+from vsda.tables.record import CellRecord, State, read_record, state_of
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Forecast:
+    """What is known of a row's runs before any has been made.
+
+    Attributes:
+        multiply_adds: Of the forward passes of one training step.
+        kept_bytes: Of the checkpoints of one run.
+        step_s: Seconds of a step, where it was measured.
+    """
+
+    multiply_adds: int
+    kept_bytes: int
+    step_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedRow:
+    """One row in one world.
+
+    Attributes:
+        row: Its name.
+        world: Its world.
+        states: Number of its cells by what is there of them.
+        steps: Of training, in each run.
+        step_s: Seconds of a step; None if nobody has measured.
+        measured: `runs` that are finished, or a `probe`; empty if nobody has.
+        left_s: Seconds of what is left, one run after another; None where `step_s` is.
+        run_bytes: On the disk, of each run.
+        peak_bytes: Most memory of a finished run; None without one.
+        multiply_adds: Of the forward passes of one training step.
+    """
+
+    row: str
+    world: str
+    states: Mapping[State, int]
+    steps: int
+    step_s: float | None
+    measured: str
+    left_s: float | None
+    run_bytes: int
+    peak_bytes: int | None
+    multiply_adds: int
+
+    @property
+    def num_left(self) -> int:
+        """Number of its cells that are not done."""
+        return sum(count for state, count in self.states.items() if state is not State.DONE)
+
+
+def by_row(grid: Grid) -> dict[tuple[str, str], list[Cell]]:
+    """Return the cells of each row in each world."""
+    rows: dict[tuple[str, str], list[Cell]] = {}
+    for cell in grid.cells:
+        rows.setdefault((cell.row, cell.world), []).append(cell)
+    return rows
+
+
+def plan_table(grid: Grid, forecasts: Mapping[tuple[str, str], Forecast]) -> tuple[PlannedRow, ...]:
+    """Return what is there and what is left of each row.
+
+    Args:
+        grid: The cells.
+        forecasts: By row and world.
+
+    Raises:
+        RunError: The record of a cell is damaged.
+    """
+    return tuple(
+        _planned(cells, forecasts[key], [read_record(cell) for cell in cells])
+        for key, cells in by_row(grid).items()
+    )
+
+
+def _planned(cells: list[Cell], forecast: Forecast, records: list[CellRecord | None]) -> PlannedRow:
+    states = [state_of(cell, record) for cell, record in zip(cells, records, strict=True)]
+    pairs = zip(cells, records, states, strict=True)
+    done = [(cell, record) for cell, record, state in pairs if record and state is State.DONE]
+    num_left, steps = len(cells) - len(done), cells[0].recipe.steps
+    step_s, measured, judge_s = forecast.step_s, "probe" if forecast.step_s else "", 0.0
+    if done:
+        step_s = sum(record.train_s for _, record in done) / (steps * len(done))
+        measured, judge_s = "runs", sum(record.judge_s for _, record in done) / len(done)
+    sizes = [_size_bytes(cell.run_dir) for cell, _ in done]
+    return PlannedRow(
+        row=cells[0].row,
+        world=cells[0].world,
+        states=Counter(states),
+        steps=steps,
+        step_s=step_s,
+        measured=measured,
+        left_s=None if step_s is None else num_left * (steps * step_s + judge_s),
+        run_bytes=sum(sizes) // len(sizes) if sizes else forecast.kept_bytes,
+        peak_bytes=max((record.peak_bytes for _, record in done), default=None),
+        multiply_adds=forecast.multiply_adds,
+    )
+
+
+def _size_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

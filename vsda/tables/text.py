@@ -1,0 +1,95 @@
+"""How a table's numbers are printed, in Markdown and on the page alike."""
+
+import math
+
+from vsda.report.text import DASH, mean_text, points_text, signed_text
+from vsda.tables.claims import Judgement
+from vsda.tables.paired import LEVEL, Estimate
+from vsda.tables.results import Column, Results, Score
+
+INTERVAL = f"{100 * LEVEL:.0f} % interval"
+
+
+def score_text(score: Score | None, num_seeds: int) -> str:
+    """Return mean and deviation, and how many seeds there are where some are missing."""
+    if score is None:
+        return DASH
+    num = len(score.by_seed)
+    return mean_text(score.mean, score.deviation) + ("" if num == num_seeds else f" ({num})")
+
+
+def estimate_text(estimate: Estimate | None) -> str:
+    """Return a difference with its interval."""
+    if estimate is None:
+        return DASH
+    if math.isinf(estimate.low):
+        return signed_text(estimate.mean)
+    return (
+        f"{signed_text(estimate.mean)} [{signed_text(estimate.low)}, {signed_text(estimate.high)}]"
+    )
+
+
+def share_text(score: Score | None) -> str:
+    """Return the share of the gap as per cent."""
+    return DASH if score is None or score.share is None else f"{100 * score.share:.0f} %"
+
+
+def verdict_text(judgement: Judgement) -> str:
+    """Return what came of a claim, and why where it cannot be told."""
+    return str(judgement.verdict) + (f": {judgement.why}" if judgement.why else "")
+
+
+def claim_text(judgement: Judgement) -> str:
+    """Return a claim with the margin that is not evident."""
+    claim = judgement.claim
+    if claim.kind == "alike":
+        return f"{claim.says}, within {points_text(claim.by_points)}"
+    if claim.kind == "more" and claim.by_points:
+        return f"{claim.says}, by {signed_text(claim.by_points)}"
+    return claim.says
+
+
+def published_text(results: Results, row: str, column: Column) -> str:
+    """Return what somebody published for a row in a column."""
+    return points_text(results.grid.table.rows[row].published.get(column.set_name))
+
+
+def num_seeds(results: Results, row: str) -> int:
+    """Return with how many seeds a row is run."""
+    return len(results.grid.table.rows[row].seeds or results.grid.seeds)
+
+
+def settings_text(results: Results) -> str:
+    """Return with how many seeds, in which worlds, and what the numbers are."""
+    seeds = results.grid.seeds
+    worlds = " and ".join(results.grid.worlds)
+    spread = "one run each" if len(seeds) == 1 else "mean and deviation over the seeds"
+    return f"Mean IoU in per cent, {spread}; seeds {', '.join(map(str, seeds))}; world {worlds}."
+
+
+def missing_text(results: Results) -> str:
+    """Return which cells are not finished, empty if all are."""
+    names = results.missing
+    if not names:
+        return ""
+    total = len(names) + len(results.records)
+    shown = ", ".join(names[:10]) + (" and others" if len(names) > 10 else "")
+    return f"{len(names)} of {total} runs are not finished: {shown}."
+
+
+def full_label(results: Results, row: str) -> str:
+    """Return what the table calls a row, with its group."""
+    found = results.grid.table.rows[row]
+    return ", ".join(filter(None, [found.group, found.label or found.name]))
+
+
+def differences_text(results: Results) -> str:
+    """Return what the differences are; empty in a table whose rows are compared with none."""
+    table = results.grid.table
+    baselines = dict.fromkeys(filter(None, map(table.baseline, results.shown)))
+    if not baselines:
+        return ""
+    names = " or ".join(f"`{name}`" for name in baselines)
+    own = " of the same network" if len(baselines) > 1 else ""
+    gap = f", and the share of the gap to `{table.recipe.ceiling}`" if table.recipe.ceiling else ""
+    return f"Difference to {names}{own}, paired over the seeds, with its {INTERVAL}{gap}."
