@@ -68,13 +68,17 @@ def overlay(
     """
     if image.shape != (*mask.shape, 3):
         raise ValueError(f"image {image.shape} and mask {mask.shape} do not fit together")
-    colour = (_object_lookup() if is_objects else _lookup())[mask]
-    hatched = (mask == IGNORE_INDEX) & _stripes(*mask.shape)
-    colour[hatched] = _VOID_LIGHT
-    share = np.where(mask == BACKGROUND_ID, 0.0, opacity)
-    share[_outlines(mask)] = 1.0
-    plain = image.astype(np.float64)
-    return np.rint(plain + (colour - plain) * share[..., None]).astype(np.uint8)
+    drawn = mask != BACKGROUND_ID  # mostly few pixels, and all others stay as they are
+    values = mask[drawn]
+    colour = (_object_lookup() if is_objects else _lookup())[values]
+    if (values == IGNORE_INDEX).any():
+        hatched = (mask == IGNORE_INDEX) & _stripes(*mask.shape)
+        colour[hatched[drawn]] = _VOID_LIGHT
+    share = np.where(_outlines(mask)[drawn], 1.0, opacity)[:, None]
+    plain = image[drawn].astype(np.float64)
+    result = image.copy()
+    result[drawn] = np.rint(plain + (colour - plain) * share).astype(np.uint8)
+    return result
 
 
 @cache
