@@ -39,6 +39,8 @@ ROOMS_WITH_TORCH = [
     "adversarial",
     "training",
     "evaluation",
+    "gap",
+    "predict",
     "export",
     "report",
     "bench",

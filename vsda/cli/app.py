@@ -14,9 +14,12 @@ from vsda.cli.coco_counts import coco_counts
 from vsda.cli.cost import cost
 from vsda.cli.demo import run_demo
 from vsda.cli.doctor import doctor
+from vsda.cli.evaluate import evaluate
 from vsda.cli.export import export_network
 from vsda.cli.fetch import fetch_app
+from vsda.cli.gap import gap
 from vsda.cli.ledger import ledger_app
+from vsda.cli.predict import predict
 from vsda.cli.prepare import prepare_app
 from vsda.cli.prepare_fbms import fbms
 from vsda.cli.prepare_folder import folder
@@ -28,7 +31,7 @@ from vsda.cli.shards_repair import repair
 from vsda.cli.shards_rework import merge, resize, split
 from vsda.cli.synth import synth
 from vsda.cli.tables import tables
-from vsda.cli.train import TrainCommand, evaluate, recipes, train
+from vsda.cli.train import TrainCommand, recipes, train
 from vsda.cli.weights import weights_app
 from vsda.errors import FULL_DISK, ExitCode, VsdaError
 
@@ -38,6 +41,7 @@ TRAIN_PACKAGES = {
     "timm",
     "lightning_fabric",
     "tensorboard",
+    "matplotlib",
 }
 """What only the `[train]` extra brings."""
 
@@ -66,6 +70,8 @@ app.command()(classes)
 app.command()(coco_counts)
 app.command(cls=TrainCommand)(train)
 app.command()(evaluate)
+app.command()(gap)
+app.command()(predict)
 app.command("export")(export_network)
 app.command()(report)
 app.command()(recipes)

@@ -68,6 +68,13 @@ def decode_resized(data: bytes, size_px: int) -> Tensor:
     return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
+def resized(picture: Pixels, size_px: int) -> Tensor:
+    """Return `picture`, (H, W, 3) RGB, as `decode_resized` returns one that it decodes whole."""
+    pixels = np.empty((size_px, size_px, 3), dtype=np.uint8)
+    _squeeze(torch.from_numpy(picture).permute(2, 0, 1), View(), pixels)
+    return torch.from_numpy(pixels).permute(2, 0, 1)
+
+
 def decode_picture(data: bytes, view: View, out: Pixels) -> Window:
     """Write what `view` shows of the picture `data` into `out`, (S, S, 3) RGB; return the window.
 

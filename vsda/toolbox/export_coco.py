@@ -116,7 +116,7 @@ class _CocoLayout(ABC):
 
     def _categories(self) -> list[dict[str, Any]]:
         """Return all of COCO's classes, so that files of several sets can be joined."""
-        return [_category(row.id, row.name, row.supercategory) for row in coco_classes()]
+        return [category_row(row.id, row.name, row.supercategory) for row in coco_classes()]
 
     @abstractmethod
     def _annotate(
@@ -147,7 +147,7 @@ class PanopticLayout(_CocoLayout):
     kind = "panoptic"
 
     def _categories(self) -> list[dict[str, Any]]:
-        background = _category(BACKGROUND_ID, BACKGROUND_CLASS, BACKGROUND_CLASS)
+        background = category_row(BACKGROUND_ID, BACKGROUND_CLASS, BACKGROUND_CLASS)
         return [background, *super()._categories()]
 
     def _annotate(
@@ -159,7 +159,7 @@ class PanopticLayout(_CocoLayout):
         regions = [*found, background] if background.mask.any() else found
         for segment_id, segment in enumerate(regions, start=1):
             ids[segment.mask] = segment_id
-            rows.append({"id": segment_id} | _row(segment))
+            rows.append({"id": segment_id} | segment_row(segment))
         self._export.target.write(f"annotations/{self.kind}_{place}.png", panoptic_png(ids))
         file_name = f"{place.rpartition('/')[2]}.png"
         split.annotations.add({"image_id": number, "file_name": file_name, "segments_info": rows})
@@ -193,15 +193,16 @@ class InstancesLayout(_CocoLayout):
         first = self._num_segments - len(found) + 1  # over all splits, so that files can be joined
         for annotation_id, segment in enumerate(found, start=first):
             split.annotations.add(
-                {"id": annotation_id, "image_id": number, "segmentation": _run_lengths(segment)}
-                | _row(segment)
+                {"id": annotation_id, "image_id": number, "segmentation": run_lengths(segment)}
+                | segment_row(segment)
             )
 
     def _see_void(self, has_void: bool) -> None:
         self._num_with_void += has_void
 
 
-def _row(segment: Segment) -> dict[str, Any]:
+def segment_row(segment: Segment) -> dict[str, Any]:
+    """Return what both layouts say of a region."""
     return {
         "area": segment.area,
         "bbox": segment.bbox,
@@ -210,7 +211,7 @@ def _row(segment: Segment) -> dict[str, Any]:
     }
 
 
-def _run_lengths(segment: Segment) -> dict[str, Any]:
+def run_lengths(segment: Segment) -> dict[str, Any]:
     """Return the mask as COCO's compressed runs down the columns."""
     encoded = coco_mask.encode(np.asfortranarray(segment.mask, dtype=np.uint8))
     return {"size": list(encoded["size"]), "counts": encoded["counts"].decode("ascii")}
@@ -224,7 +225,8 @@ def _stem(sample: Sample) -> str:
     return _PART_SEPARATOR.join(parts)
 
 
-def _category(category_id: int, name: str, supercategory: str) -> dict[str, Any]:
+def category_row(category_id: int, name: str, supercategory: str) -> dict[str, Any]:
+    """Return a class for the list of categories."""
     return {
         "id": category_id,
         "name": name,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import av
 import av.error
@@ -25,6 +26,38 @@ _BEGINNINGS = (
     (b"PK\x03\x04", "a zip archive"),
     (b"\x1f\x8b", "a gzip file"),
 )
+
+
+@contextmanager
+def open_stream(file: IO[bytes], name: str) -> Iterator[InputContainer]:
+    """Open what comes out of `file`, from front to back, and close it when the block ends.
+
+    Args:
+        file: Only its `read` is used.
+        name: What to call it in messages.
+
+    Raises:
+        ItemError: NOT_A_VIDEO where it is no video that can be read without going back.
+    """
+    try:
+        options = {"format_whitelist": _CONTAINERS}
+        container = av.open(_OneWay(file), "r", options=options, metadata_errors="replace")
+    except (av.error.FFmpegError, ValueError) as error:
+        raise ItemError(
+            Outcome.NOT_A_VIDEO,
+            f"{name}: expected a video that can be read from front to back, such as Matroska, "
+            f"MPEG-TS or an MP4 file with its index in front; got none ({error}); give the file "
+            "itself",
+        ) from error
+    with container:
+        yield container
+
+
+class _OneWay:
+    """A file of which FFmpeg sees nothing but `read`, so that it does not try to go back."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.read = file.read
 
 
 @contextmanager

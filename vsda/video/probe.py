@@ -15,6 +15,7 @@ import numpy as np
 from av.container import InputContainer
 from av.sidedata.sidedata import SideData
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from vsda.errors import ItemError, Outcome
@@ -90,6 +91,26 @@ def probe(path: Path) -> VideoFacts:
     _check_times(path, frames)
     facts = _facts(first, frames, codec, name)
     return replace(facts, is_counted=name in _WITHOUT_PTS)
+
+
+def facts_of_first(first: VideoFrame, stream: VideoStream, container: str) -> VideoFacts:
+    """Return what a first frame tells of a video that can be read only once.
+
+    Args:
+        first: With the time when it is shown.
+        stream: Whose frame it is.
+        container: FFmpeg's name of the container.
+    """
+    alone = CodedFrames(
+        pts=np.array([first.pts], np.int64),
+        dts=np.array([first.pts], np.int64),
+        is_key=np.array([True]),
+        time_base=stream.time_base or Fraction(1),
+        last_duration=first.duration,
+        num_timeless=0,
+        num_hidden=0,
+    )
+    return _facts(first, alone, stream.codec_context.codec.canonical_name, container)
 
 
 def _first_frame(path: Path, container: InputContainer) -> VideoFrame:
