@@ -12,7 +12,8 @@ from sklearn.metrics import confusion_matrix as reference
 from tests.made_sets import make_images, make_sample, make_set, make_videos
 from tests.training.small import small_recipe
 from vsda.errors import RecipeError, RunError, ShardError
-from vsda.evaluation.evaluate import EvaluationOptions, evaluate
+from vsda.evaluation.evaluate import evaluate
+from vsda.evaluation.options import EvaluationOptions
 from vsda.evaluation.predict import predict_set
 from vsda.evaluation.table import score_table
 from vsda.evaluation.trained import open_run

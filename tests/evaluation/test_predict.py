@@ -10,7 +10,8 @@ from torch import nn
 from tests.stream.made_clips import coded, frames, numbers, opened, stills
 from tests.training.small import NETWORKS, small_recipe
 from vsda.errors import ShardError
-from vsda.evaluation.evaluate import EvaluationOptions, evaluate
+from vsda.evaluation.evaluate import evaluate
+from vsda.evaluation.options import EvaluationOptions
 from vsda.evaluation.predict import class_indices, predict_set
 from vsda.evaluation.trained import TrainedNetwork
 from vsda.models.network import Level, SegmentationNetwork, Tap

@@ -10,7 +10,8 @@ from tests.made_runs import make_run
 from tests.made_sets import make_images, make_sample, make_set, make_videos
 from tests.training.small import NETWORKS, small_recipe
 from vsda.errors import RecipeError, ShardError
-from vsda.evaluation.evaluate import EvaluationOptions, evaluate
+from vsda.evaluation.evaluate import evaluate
+from vsda.evaluation.options import EvaluationOptions
 from vsda.evaluation.trained import open_run
 from vsda.evaluation.validate import open_validator, uses_target_labels
 from vsda.shards.index import open_set

@@ -1,4 +1,4 @@
-"""`vsda train`, `vsda evaluate`, `vsda recipes`."""
+"""`vsda train`, `vsda recipes`."""
 
 import json
 from pathlib import Path
@@ -167,49 +167,6 @@ def train(
     kept = run_training(settings, inputs, options)
     if kept is not None:
         typer.echo(kept)
-
-
-def evaluate(
-    run: Annotated[Path, typer.Argument(help="Run folder of `vsda train`.")],
-    shards: Annotated[list[str], typer.Argument(help="Labelled sets, FOLDER/SET.")],
-    checkpoint: Annotated[
-        str, typer.Option(help="latest, best (on the sets of --validation), or a file.")
-    ] = "latest",
-    raw: Annotated[
-        bool,
-        typer.Option(
-            "--raw", help="Judge the last step's weights where the run keeps an average of them."
-        ),
-    ] = False,
-    pictures: Annotated[
-        int, typer.Option(min=0, help="Predictions kept as PNG for the report.")
-    ] = 8,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
-) -> None:
-    """Score a run on labelled shards: mean IoU, per class and per video.
-
-    Classes without a labelled pixel are told and do not count.
-    """
-    import torch
-
-    from vsda.cli.train_inputs import given_place
-    from vsda.evaluation.evaluate import EvaluationOptions
-    from vsda.evaluation.evaluate import evaluate as evaluate_set
-    from vsda.evaluation.table import score_table
-    from vsda.evaluation.trained import find_checkpoint
-    from vsda.shards.index import open_set
-
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    options = EvaluationOptions(
-        checkpoint=find_checkpoint(run, checkpoint), raw=raw, pictures=pictures, device=device
-    )
-    sets = [open_set(given_place(place)) for place in shards]
-    scores = [evaluate_set(run, each, options) for each in sets]
-    if as_json:
-        typer.echo(json.dumps(scores[0] if len(scores) == 1 else scores, indent=2))
-        return
-    for score in scores:
-        typer.echo(score_table(score))
 
 
 def recipes(

@@ -22,7 +22,8 @@ FEWEST_UNITS = 2
 """One video drawn with replacement is always itself: that has no interval."""
 _SEED = 20_170_525
 
-Interval = tuple[float, float]
+Interval = list[float]
+"""Its lower and its upper end."""
 Draws = NDArray[np.float64]
 """(NUM_DRAWS, ...) values, one for each draw; nan where a draw has none."""
 
@@ -76,7 +77,8 @@ def drawn_ious(units: ClassCounts, key: int = 0) -> Draws:
         weights @ counts.astype(np.float64) for counts in (units.hits, units.truth, units.predicted)
     )
     union = truth + predicted - hits
-    return np.divide(hits, union, out=np.full(hits.shape, np.nan), where=truth > 0)
+    ious: Draws = np.divide(hits, union, out=np.full(hits.shape, np.nan), where=truth > 0)
+    return ious
 
 
 def mean_over_classes(ious: Draws) -> Draws:
@@ -84,7 +86,8 @@ def mean_over_classes(ious: Draws) -> Draws:
     has_iou = np.isfinite(ious)
     number = has_iou.sum(axis=1)
     total = np.where(has_iou, ious, 0.0).sum(axis=1)
-    return np.divide(total, number, out=np.full(len(ious), np.nan), where=number > 0)
+    means: Draws = np.divide(total, number, out=np.full(len(ious), np.nan), where=number > 0)
+    return means
 
 
 def interval(values: Draws, num_units: int) -> Interval | None:
@@ -97,4 +100,4 @@ def interval(values: Draws, num_units: int) -> Interval | None:
         return None
     outside = (1 - CONFIDENCE) / 2
     low, high = np.quantile(finite, [outside, 1 - outside])
-    return float(low), float(high)
+    return [float(low), float(high)]

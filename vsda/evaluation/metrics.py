@@ -10,6 +10,8 @@ from vsda.taxonomy import IGNORE_INDEX
 
 Confusion = NDArray[np.int64]
 """(K + 1, K + 1) pixels: rows are the truth, columns the prediction, background first."""
+Counts = NDArray[np.int64]
+"""(K + 1,) pixels of each class, background first."""
 
 
 def confusion_matrix(truth: Mask, prediction: Mask, num_classes: int) -> Confusion:
@@ -37,12 +39,18 @@ def class_iou(confusion: Confusion) -> list[float | None]:
     A class without a labelled pixel has no IoU: counting it as 0 would punish a set for what it
     does not hold. Where it is predicted nevertheless, the true class of those pixels loses them.
     """
-    intersection = np.diag(confusion)
-    truth = confusion.sum(axis=1)
-    union = truth + confusion.sum(axis=0) - intersection
+    return count_iou(np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0))
+
+
+def count_iou(hits: Counts, truth: Counts, predicted: Counts) -> list[float | None]:
+    """Return what `class_iou` does, from the pixels of each class that are right, true, predicted.
+
+    Each is (K + 1,).
+    """
+    union = truth + predicted - hits
     return [
         float(hit / both) if present else None
-        for hit, both, present in zip(intersection, union, truth, strict=True)
+        for hit, both, present in zip(hits, union, truth, strict=True)
     ]
 
 

@@ -78,7 +78,7 @@ class Neighbours:
     frame or its mask, there is no pair.
 
     Attributes:
-        reach: Frames by which a later one may come before an earlier one.
+        reach: Frames that may come between two neighbours, and one.
     """
 
     reach: int = 1
@@ -95,8 +95,8 @@ class Neighbours:
         if (after := self._waiting.get(frame_index + 1)) is not None:
             found.append((judged, after))
         self._waiting[frame_index] = judged
-        for old in [number for number in self._waiting if number < frame_index - self.reach]:
-            del self._waiting[old]
+        while len(self._waiting) > self.reach:
+            del self._waiting[next(iter(self._waiting))]  # the one that came first
         return found
 
 

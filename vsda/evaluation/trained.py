@@ -1,5 +1,6 @@
 """A run's network, opened from one of its checkpoints."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from vsda.training.checkpoint import (
     load_checkpoint,
     newest_whole,
 )
+from vsda.training.provenance import PROVENANCE_FILE
 
 BEST, LATEST = "best", "latest"
 
@@ -76,6 +78,11 @@ def open_run(run_dir: Path, checkpoint: Path | None = None, *, raw: bool = False
     )
 
 
+def is_run(folder: Path) -> bool:
+    """Tell whether a folder has checkpoints, as a run's has."""
+    return checkpoint_dir(folder).is_dir()
+
+
 def find_checkpoint(run_dir: Path, which: str) -> Path | None:
     """Return the checkpoint that a command line names, None for the newest whole one.
 
@@ -97,6 +104,16 @@ def find_checkpoint(run_dir: Path, which: str) -> Path | None:
             "with --set validation=... when you train, or take the latest"
         )
     return best
+
+
+def best_uses_target_labels(run_dir: Path) -> bool:
+    """Tell whether a run's best checkpoint was chosen by labels of the target domain."""
+    try:
+        record = json.loads((run_dir / PROVENANCE_FILE).read_bytes())
+    except (OSError, ValueError):
+        return False  # a run folder of which only checkpoints were kept: nothing is known
+    validation = record.get("validation") if isinstance(record, dict) else None
+    return isinstance(validation, dict) and validation.get("uses_target_labels") is True
 
 
 def _place(run_dir: Path, checkpoint: Path | None) -> Path:
