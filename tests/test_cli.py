@@ -94,7 +94,10 @@ def test_reader_that_goes_away_is_no_error_message(tmp_path):
     assert (done.returncode, done.stderr) == (1, "")
 
 
-@pytest.mark.parametrize("after_s", [0.0, 0.15, 0.4, 0.8, 1.5])
+@pytest.mark.parametrize(
+    "after_s",
+    [0.0, 0.4, 1.5, *(pytest.param(after, marks=pytest.mark.slow) for after in (0.15, 0.8))],
+)
 def test_ctrl_c_is_one_line_at_any_moment_of_work_in_processes(tmp_path, after_s):
     # A program started in the background may inherit an ignored SIGINT; a terminal's does not.
     code = (

@@ -109,6 +109,7 @@ def test_a_video_that_comes_back_changes_its_shard_alone(options, world, tmp_pat
     assert published(tmp_path / "at-once") == after
 
 
+@pytest.mark.slow
 def test_a_larger_limit_goes_on_with_the_same_set(options, undisturbed):
     for limit in (2, 4, 7, None):
         acquire(options(limit=limit))
@@ -241,6 +242,7 @@ def test_a_mirror_that_is_not_there_is_told_before_anything(options, tmp_path):
         acquire(options(source=replace(options().source, mirror=str(tmp_path / "nowhere"))))
 
 
+@pytest.mark.slow
 def test_kept_videos_are_looked_at_first(options, world, tmp_path):
     kept = tmp_path / "kept"
     shutil.copytree(world / "videos", kept)
@@ -255,6 +257,7 @@ def test_ids_that_a_ledger_calls_dead_are_not_asked_for(options):
     assert done.exit_code is ExitCode.PARTIAL
 
 
+@pytest.mark.slow
 def test_a_tar_that_was_deleted_or_cut_is_made_again(options, undisturbed):
     acquire(options())
     tars = sorted(Path(options().out).glob("*.tar"))
@@ -274,6 +277,7 @@ def test_the_index_says_what_is_left_and_what_made_it(options):
     assert index.sequences[0].classes == (1,)
 
 
+@pytest.mark.slow
 def test_an_estimate_counts_what_is_left_and_writes_nothing(options):
     found = estimate(options(manners=replace(options().manners, videos_per_hour=4.0)))
     assert (found.num_videos, found.num_settled, found.num_shards) == (8, 0, 3)
@@ -302,6 +306,7 @@ def test_both_decoders_give_the_same_tars(options, undisturbed):
         assert name.endswith((".json", ".md")) or ours[name] == data
 
 
+@pytest.mark.slow
 def test_tars_that_no_index_lists_go_when_the_set_is_published(options, undisturbed):
     out = Path(options().out)
     out.mkdir()
@@ -313,6 +318,7 @@ def test_tars_that_no_index_lists_go_when_the_set_is_published(options, undistur
     assert published(out) == undisturbed
 
 
+@pytest.mark.slow
 def test_a_scratch_folder_that_cannot_be_used_charges_no_video(options, world, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with FaultyServer(world / "videos") as server:
@@ -328,6 +334,7 @@ def test_two_sets_with_one_scratch_folder_keep_apart(options, tmp_path):
     assert Layout("s3://a/x", "train").scratch(None) != Layout("s3://b/x", "train").scratch(None)
 
 
+@pytest.mark.slow
 def test_originals_are_kept_also_where_out_is_relative(options, world, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with FaultyServer(world / "videos") as server:
@@ -336,6 +343,7 @@ def test_originals_are_kept_also_where_out_is_relative(options, world, tmp_path,
     assert len(list((tmp_path / "out" / "ytbb-train-videos").iterdir())) == 7
 
 
+@pytest.mark.slow
 def test_overwrite_goes_on_where_nothing_differs(options):
     acquire(options())
     before = {path: path.stat().st_mtime_ns for path in Path(options().out).glob("*.tar")}
@@ -343,6 +351,7 @@ def test_overwrite_goes_on_where_nothing_differs(options):
     assert {path: path.stat().st_mtime_ns for path in Path(options().out).glob("*.tar")} == before
 
 
+@pytest.mark.slow
 def test_overwrite_remembers_who_is_dead_even_if_it_is_killed(options, world, tmp_path):
     mirror = tmp_path / "short"
     shutil.copytree(world / "videos", mirror)
@@ -368,6 +377,7 @@ def _fail():
     raise RuntimeError
 
 
+@pytest.mark.slow
 def test_pieces_without_settings_are_never_taken_for_ours(options):
     acquire(options())
     layout = Layout(options().out, "train")
@@ -391,6 +401,7 @@ def test_damaged_settings_are_told(content, options):
         acquire(options())
 
 
+@pytest.mark.slow
 def test_a_tar_with_wrong_bytes_is_made_again_when_its_shard_changes(
     options, world, undisturbed, tmp_path
 ):
@@ -420,6 +431,7 @@ def test_an_unfinished_set_refuses_a_smaller_limit_too(options):
     assert layout.name == "ytbb-train"
 
 
+@pytest.mark.slow
 def test_a_part_without_shards_is_done(options):
     acquire(options())
     part = acquire(options(task=(5, 6)))
@@ -454,6 +466,7 @@ def test_many_parts_may_start_at_once(options):
     assert failed == []
 
 
+@pytest.mark.slow
 def test_a_set_whose_tars_are_gone_and_cannot_be_had_has_no_index(options, tmp_path):
     acquire(options())
     for path in Path(options().out).glob("*.tar"):
@@ -477,6 +490,7 @@ def test_whole_videos_have_the_time_that_their_length_needs(options, tmp_path):
     assert _wanted_ms(replace(job, content=options().content), options().limits) == 1000
 
 
+@pytest.mark.slow
 def test_a_video_that_was_taken_out_on_purpose_is_done_with(options, tmp_path):
     folder = make_world(tmp_path / "w", num_videos=2, missing=())
     source = replace(options().source, mirror=str(folder / "videos"))

@@ -113,6 +113,7 @@ def test_a_fetch_from_youtube_gives_the_bytes_of_a_fetch_from_a_mirror(
     assert published(tmp_path / "out") == published(tmp_path / "mirrored")
 
 
+@pytest.mark.slow
 def test_throttling_is_waited_for_and_buries_nothing(fetch, tube, tmp_path):
     tube.say(6, messages_first=[THROTTLED])
     done = fetch("--pause-min", 0.01, code=3)
@@ -163,6 +164,7 @@ def test_a_video_shorter_than_announced_is_no_success(fetch, tube, tmp_path):
     assert row["message"] == "2.0 s of 60.0 s came"
 
 
+@pytest.mark.slow
 def test_kept_videos_are_not_asked_for_again_when_the_set_is_made_anew(fetch, tube, tmp_path):
     fetch("--keep-videos", code=3)
     kept = sorted(path.name for path in (tmp_path / "out" / "ytbb-train-videos").iterdir())
@@ -180,6 +182,7 @@ def test_events_are_json_lines(fetch):
     assert events[-1]["outcomes"] == {"gone": 1, "ok": 7}
 
 
+@pytest.mark.slow
 def test_a_ledger_tells_who_could_be_had_and_spares_the_next_one_the_dead(fetch, tube, tmp_path):
     fetch("--ledger", tmp_path / "ledger.tsv", code=3)
     text = (tmp_path / "ledger.tsv").read_text()
@@ -189,6 +192,7 @@ def test_a_ledger_tells_who_could_be_had_and_spares_the_next_one_the_dead(fetch,
     assert tube.asked.count(youtube_id(3)) == before
 
 
+@pytest.mark.slow
 def test_outcomes_that_count_as_final_are_asked_for_again_by_name(fetch, tube, tmp_path):
     good = tube.answers[youtube_id(0)]
     tube.fail(0, "Private video. Sign in if you've been granted access to this video")
@@ -206,6 +210,7 @@ def test_an_outcome_that_does_not_exist_is_a_wrong_usage(fetch):
     assert "Did you mean 'private'" in fetch("--retry", "privat", code=2).stderr
 
 
+@pytest.mark.slow
 def test_a_stopped_run_ends_with_its_result_in_json_too(fetch, tube):
     tube.say(1, messages_first=[BOT])
     stopped = fetch("--json", code=75)

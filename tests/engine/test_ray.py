@@ -103,6 +103,7 @@ def test_a_task_runs_in_the_callers_folder_in_a_process_that_ray_does_not_end(
     assert first == second
 
 
+@pytest.mark.slow
 def test_a_lost_node_is_told_with_its_task(engine_of, second_node, tmp_path, caplog):
     engine = engine_of(start_a_child_and_sleep, 2)
     places = [tmp_path / "a", tmp_path / "b"]
@@ -250,6 +251,7 @@ def test_zero_workers_are_a_mistake_of_the_caller():
         RayEngine(square, 0, None)
 
 
+@pytest.mark.slow
 def test_ray_on_this_machine_alone_is_quiet_and_leaves_nothing(tmp_path):
     call = (
         "with open_engine('ray', square, num_workers=1) as engine:\n"

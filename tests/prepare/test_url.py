@@ -92,7 +92,13 @@ def _finished(out):
     return {name: time for name, time in changes.items() if name.endswith("result.json")}
 
 
-@pytest.mark.parametrize("name", ["davis-train-000002.tar", "davis-train-000002.idx"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "davis-train-000002.tar",
+        pytest.param("davis-train-000002.idx", marks=pytest.mark.slow),
+    ],
+)
 def test_a_set_that_lacks_a_file_or_has_a_cut_one_is_made_again(root, local, s3, name):
     run(root, s3)
     remove(f"{s3}/{name}")
@@ -102,6 +108,7 @@ def test_a_set_that_lacks_a_file_or_has_a_cut_one_is_made_again(root, local, s3,
     assert s3_objects(s3) == local
 
 
+@pytest.mark.slow
 def test_a_set_is_made_again_when_a_file_was_changed_after_it(local, tmp_path, s3):
     tree = davis_of_many_shards(tmp_path / "davis")
     run(tree.root, s3)
@@ -212,7 +219,7 @@ def test_the_changes_that_make_a_set_are_counted(root, s3):
 @pytest.mark.parametrize(
     "change",
     [
-        *sorted(random.Random(0).sample(range(2, NUM_CHANGES + 1), 6)),
+        *sorted(random.Random(0).sample(range(2, NUM_CHANGES + 1), 2)),
         *(pytest.param(change, marks=pytest.mark.slow) for change in range(1, NUM_CHANGES + 1)),
     ],
 )
@@ -223,6 +230,7 @@ def test_a_run_killed_before_any_change_is_mended_by_the_next(root, local, s3, c
     assert s3_objects(s3) == local
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_from_its_finished_shards(root, s3):
     run_and_kill(root, s3, 10)
     done = _finished(s3)
