@@ -39,6 +39,7 @@ ROOMS_WITH_TORCH = [
     "adversarial",
     "training",
     "evaluation",
+    "choice",
     "gap",
     "predict",
     "export",

@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from vsda.cli.bench import bench_app
+from vsda.cli.choose import choose
 from vsda.cli.classes import classes
 from vsda.cli.coco_counts import coco_counts
 from vsda.cli.cost import cost
@@ -70,6 +71,7 @@ app.command()(classes)
 app.command()(coco_counts)
 app.command(cls=TrainCommand)(train)
 app.command()(evaluate)
+app.command()(choose)
 app.command()(gap)
 app.command()(predict)
 app.command("export")(export_network)

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
 Region = NDArray[np.bool_]
 """(H, W), true inside of the object."""
@@ -53,26 +52,27 @@ def boundary_accuracy(truth: Region, predicted: Region) -> float:
     A boundary pixel is found if one of the other boundary lies within 0.8 % of the diagonal,
     rounded up to whole pixels, in a straight line.
     """
-    true_points, points = boundary_points(truth), boundary_points(predicted)
-    if not len(true_points) or not len(points):
-        return float(len(true_points) == len(points))
+    part = _surroundings(truth | predicted)
+    boundaries = boundary(truth[part]), boundary(predicted[part])
+    has_any = [bool(each.any()) for each in boundaries]
+    if not all(has_any):
+        return float(not any(has_any))
     reach_px = math.ceil(BOUNDARY_SHARE * math.hypot(*truth.shape))
-    precision = _found(points, true_points, reach_px)
-    recall = _found(true_points, points, reach_px)
+    recall, precision = _found(*boundaries, reach_px), _found(*boundaries[::-1], reach_px)
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
-def boundary_points(region: Region) -> NDArray[np.int64]:
-    """Return row and column (n, 2) of the pixels of a region's boundary.
+def boundary(region: Region) -> Region:
+    """Return which pixels (H, W) are a region's boundary.
 
-    A pixel belongs to it if it differs from the one to the right, below, or to the right and below;
-    the picture's edge is no boundary.
+    Those are the ones that differ from the one to the right, below, or to the right and below; the
+    picture's edge is no boundary.
     """
     edge = np.zeros(region.shape, dtype=np.bool_)
     edge[:, :-1] |= region[:, :-1] != region[:, 1:]
     edge[:-1] |= region[:-1] != region[1:]
     edge[:-1, :-1] |= region[:-1, :-1] != region[1:, 1:]
-    return np.argwhere(edge)
+    return edge
 
 
 def series(values: Sequence[float]) -> Series:
@@ -88,9 +88,28 @@ def series(values: Sequence[float]) -> Series:
     )
 
 
-def _found(points: NDArray[np.int64], others: NDArray[np.int64], reach_px: int) -> float:
-    """Return the share of `points` that have one of `others` within `reach_px`."""
-    # The bound itself is left out by the search: squares of distances are whole numbers.
-    bound = math.sqrt(reach_px**2 + 0.5)
-    distances, _ = KDTree(others).query(points, distance_upper_bound=bound)
-    return float(np.isfinite(distances).mean())
+def _surroundings(region: Region) -> tuple[slice, slice]:
+    """Return the rows and columns of a region and of what lies next to it: the rest has no edge."""
+    return tuple(
+        slice(max(int(places[0]) - 1, 0), int(places[-1]) + 2) if len(places) else slice(0)
+        for places in (np.flatnonzero(region.any(axis=axis)) for axis in (1, 0))
+    )  # type: ignore[return-value]
+
+
+def _found(points: Region, others: Region, reach_px: int) -> float:
+    """Return the share of the pixels in `points` that have one of `others` within `reach_px`.
+
+    A disk is a stretch of each row that it covers, and a stretch is empty if the number of pixels
+    up to its end is the number up to its start: that is asked for where there are points only.
+    """
+    height_px, width_px = others.shape
+    up_to = np.zeros((height_px + 2 * reach_px, width_px + 2 * reach_px + 1), dtype=np.int32)
+    inside = up_to[reach_px : reach_px + height_px, reach_px + 1 :]
+    np.cumsum(np.pad(others, ((0, 0), (0, reach_px))), axis=1, out=inside)
+    rows, columns = (places + reach_px for places in np.nonzero(points))
+    is_near = np.zeros(len(rows), dtype=np.bool_)
+    for down in range(-reach_px, reach_px + 1):
+        half = math.isqrt(reach_px**2 - down**2)
+        row = rows + down
+        is_near |= up_to[row, columns + half + 1] > up_to[row, columns - half]
+    return float(is_near.mean())
