@@ -8,6 +8,7 @@ from typing import IO
 import av.error
 from av.container import InputContainer
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from vsda.errors import ItemError, Outcome
 from vsda.video.container import open_stream, video_stream
@@ -46,7 +47,8 @@ def read_pipe(file: IO[bytes], name: str) -> Iterator[PipedFrame]:
     facts: VideoFacts | None = None
     last = 0
     with open_stream(file, name) as container:
-        for frame in _decoded(container, name):
+        stream = video_stream(Path(name), container)
+        for frame in _decoded(container, stream, name):
             if frame.pts is None or (facts and frame.pts <= last):
                 raise ItemError(
                     Outcome.UNDECODABLE,
@@ -54,7 +56,6 @@ def read_pipe(file: IO[bytes], name: str) -> Iterator[PipedFrame]:
                     "before; give the file itself",
                 )
             if facts is None:
-                stream = video_stream(Path(name), container)
                 facts = facts_of_first(frame, stream, container.format.name)
             if frame.is_corrupt:
                 where = time_s(facts, frame.pts)
@@ -65,8 +66,8 @@ def read_pipe(file: IO[bytes], name: str) -> Iterator[PipedFrame]:
         raise ItemError(Outcome.UNDECODABLE, f"{name}: none of its frames can be decoded")
 
 
-def _decoded(container: InputContainer, name: str) -> Iterator[VideoFrame]:
+def _decoded(container: InputContainer, stream: VideoStream, name: str) -> Iterator[VideoFrame]:
     try:
-        yield from container.decode(video_stream(Path(name), container))
+        yield from container.decode(stream)
     except av.error.FFmpegError as error:
         raise ItemError(Outcome.UNDECODABLE, f"{name}: decoding stopped: {error}") from error
