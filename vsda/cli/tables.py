@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vsda.cli.tables_plan import absences, print_plan
 from vsda.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from vsda.tables.grid import Grid
-    from vsda.tables.plan import PlannedRow
     from vsda.tables.results import Results
     from vsda.tables.run import Ran
     from vsda.tables.work import HowToRun
@@ -108,7 +108,7 @@ def tables(
         again=again,
     )
     if plan:
-        _plan(grid, how, probe, as_json=as_json)
+        print_plan(grid, how, probe, as_json=as_json)
         return
     if cell or task is not None:
         _run_part(grid, how, cell or [], task)
@@ -158,73 +158,12 @@ def _threads(jobs: int) -> int | None:
     return None if jobs == 1 else max(1, num_cpus() // jobs)
 
 
-def _plan(grid: "Grid", how: "HowToRun", probe: int, *, as_json: bool) -> None:
-    from vsda.cli.table import print_json
-    from vsda.engine.local import num_cpus
-    from vsda.tables.forecast import forecast
-    from vsda.tables.plan import plan_table
-
-    if probe:
-        grid.make_worlds(grid.cells, num_cpus())
-    planned = plan_table(grid, forecast(grid, how, probe))
-    if as_json:
-        print_json([_plan_values(row) for row in planned])
-        return
-    _print_plan(planned)
-    for reason in dict.fromkeys(_absences(grid).values()):
-        typer.echo(f"not there yet: {reason}", err=True)
-
-
-def _plan_values(row: "PlannedRow") -> dict[str, object]:
-    from dataclasses import asdict
-
-    return {**asdict(row), "num_left": row.num_left}
-
-
-def _print_plan(planned: "tuple[PlannedRow, ...]") -> None:
-    from vsda.cli.given_sets import bytes_text
-    from vsda.cli.table import Column, print_table
-    from vsda.tables.record import State
-
-    columns = [Column("row"), Column("world")]
-    columns += [Column(str(state), is_number=True) for state in State]
-    heads = ("steps", "G a step", "s a step", "from", "left", "disk a run", "memory")
-    columns += [Column(head, is_number=True) for head in heads]
-    rows = [
-        [
-            *(row.row, row.world, *(str(row.states.get(state, 0)) for state in State)),
-            *(f"{row.steps:,}", f"{row.multiply_adds / 1e9:,.3g}"),
-            "-" if row.step_s is None else f"{row.step_s:.3g}",
-            row.measured or "-",
-            _time_text(row.left_s),
-            bytes_text(row.run_bytes),
-            "-" if row.peak_bytes is None else bytes_text(row.peak_bytes),
-        ]
-        for row in planned
-    ]
-    print_table(columns, rows)
-    times = [row.left_s for row in planned if row.num_left]
-    left_s = None if None in times else sum(filter(None, times))
-    disk = sum(row.num_left * row.run_bytes for row in planned)
-    typer.echo(
-        f"\n{sum(row.num_left for row in planned)} runs left: {_time_text(left_s)} one after "
-        f"another, {bytes_text(disk)} more on the disk"
-    )
-
-
-def _time_text(seconds: float | None) -> str:
-    if seconds is None:
-        return "-"
-    hours, rest = divmod(round(seconds), 3600)
-    return f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min {rest % 60} s"
-
-
 def _run(grid: "Grid", how: "HowToRun", jobs: int) -> "Ran":
     from vsda.engine.local import num_cpus
     from vsda.tables.run import run_cells, unfinished
 
     grid.make_worlds(unfinished(grid.cells), num_cpus())
-    return run_cells(grid.cells, how, jobs=jobs, refused=_absences(grid))
+    return run_cells(grid.cells, how, jobs=jobs, refused=absences(grid))
 
 
 def _run_part(grid: "Grid", how: "HowToRun", names: list[str], task: str | None) -> None:
@@ -233,36 +172,10 @@ def _run_part(grid: "Grid", how: "HowToRun", names: list[str], task: str | None)
 
     cells = chosen(grid.cells, names) + (share_of(grid.cells, task) if task is not None else [])
     grid.make_worlds(unfinished(cells), num_cpus())
-    ran = run_here(cells, how, refused=_absences(grid))
+    ran = run_here(cells, how, refused=absences(grid))
     for done in ran.done:
         typer.echo(f"{done}  done")
     _end(ran)
-
-
-def _absences(grid: "Grid") -> dict[str, str]:
-    """Return why cells cannot be run whose sets are not there, with the commands that make them."""
-    from vsda.cli.train_inputs import command_of
-    from vsda.errors import ShardError
-    from vsda.shards.index import find_indexes
-
-    known: dict[tuple[str, str], str] = {}
-    found: dict[str, str] = {}
-    for cell in grid.cells:
-        for name in cell.reads:
-            place = grid.worlds[cell.world].place(name)
-            key = (place, cell.recipe.classes)
-            if key not in known:
-                known[key] = ""
-                try:
-                    find_indexes(place)
-                except ShardError as error:
-                    makes = command_of(place, cell.recipe.classes)
-                    known[key] = (
-                        f"{place}: no such set; `{makes}` makes it" if makes else str(error)
-                    )
-            if known[key]:
-                found.setdefault(cell.name, known[key])
-    return found
 
 
 def _write(grid: "Grid", out: Path, *, per_class: bool, as_json: bool) -> None:

@@ -2,13 +2,18 @@
 
 load     a table's recipe, checked as a whole
 worlds   where its sets come from; made-up ones are made when they are first needed
-grid     rows times worlds times seeds: the cells, each with its resolved recipe
+cell     one run, with all that decides it
+grid     rows times worlds times seeds: the cells
 record   what a cell left behind, and what is still to do
-work     one cell: train and judge; the only file here that needs torch, and only while it works
-run      many cells, in processes of their own
-plan     what is there, what is to do, what it will cost
+work     one cell from its beginning to its scores, locked
+trial    its training and its evaluation, which need torch
+run      many cells, in processes of their own, or some of them in this one
+plan     what is there and what is left
+forecast what that will cost, counted and timed
 paired   differences paired over seeds
 claims   what is claimed, and whether it holds
 results  the numbers of the table
-write    Markdown, CSV and HTML, the same bytes for the same results
+text     how they are printed
+markdown sheets page    as Markdown, CSV and HTML
+write    all of these, the same bytes for the same results
 """

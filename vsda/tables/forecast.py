@@ -7,7 +7,8 @@ from tempfile import TemporaryDirectory
 from vsda.errors import VsdaError
 from vsda.progress import progress
 from vsda.recipes.train import TrainRecipe
-from vsda.tables.grid import Cell, Grid
+from vsda.tables.cell import Cell
+from vsda.tables.grid import Grid
 from vsda.tables.plan import Forecast, by_row
 from vsda.tables.record import State, read_record, state_of
 from vsda.tables.trial import step_s

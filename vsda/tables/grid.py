@@ -1,7 +1,5 @@
 """Rows times worlds times seeds: the cells of a table, each with its resolved recipe."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -15,14 +13,12 @@ from vsda.recipes.small import KIND, small_preset
 from vsda.recipes.tables import TableRow
 from vsda.recipes.train import TrainRecipe
 from vsda.recipes.worlds import WorldRecipe
+from vsda.tables.cell import SET_KEYS, Cell, used_sets
 from vsda.tables.load import Table, check_seeds, load_world
 from vsda.tables.worlds import World, open_world
 
 PRETRAIN = ".pretrain"
 """How the name of a stage ends that a world puts before the rows that are compared with a row."""
-SET_KEYS = ("images", "videos", "labelled_videos", "validation")
-"""The keys of a training recipe that name sets."""
-
 T = TypeVar("T", str, int)
 
 
@@ -43,43 +39,6 @@ class Asked:
     worlds: tuple[str, ...] = ()
     seeds: tuple[int, ...] = ()
     overrides: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Cell:
-    """One run of a table.
-
-    Attributes:
-        row: Name of its row.
-        world: Name of its world.
-        seed: Its seed.
-        name: `ROW/SEED`, or `WORLD/ROW/SEED` in a table with several worlds.
-        recipe: Resolved, with the places of its sets.
-        trained_on: What its sets are, by the recipe's keys: see `World.identity`.
-        judged_on: Places of the sets that it is judged on, by name; empty for a mere start.
-        reads: Names of all sets that it needs.
-        start: The cell whose network it starts from.
-        run_dir: Its run folder.
-    """
-
-    row: str
-    world: str
-    seed: int
-    name: str
-    recipe: TrainRecipe
-    trained_on: Mapping[str, tuple[str, ...]]
-    judged_on: Mapping[str, str]
-    reads: tuple[str, ...]
-    start: "Cell | None"
-    run_dir: Path
-
-    @property
-    def fingerprint(self) -> str:
-        """The hash of all that decides the trained weights: recipe, sets and where it starts."""
-        init = self.recipe.init.model_dump(mode="json")
-        start = init if self.start is None else self.start.fingerprint
-        deciding = {"recipe": self.recipe.deciding(), "sets": self.trained_on, "start": start}
-        return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -237,16 +196,6 @@ class _Builder:
         if not row.recipe.endswith(".toml"):
             return find_recipe(KIND, row.recipe)
         return find_recipe(KIND, str(self._table.path.parent / row.recipe))
-
-
-def used_sets(recipe: TrainRecipe) -> dict[str, tuple[str, ...]]:
-    """Return the sets that a run reads, by the recipe's keys."""
-    return {
-        "images": recipe.images if recipe.uses_images else (),
-        "videos": recipe.videos if recipe.needs_videos else (),
-        "labelled_videos": recipe.labelled_videos,
-        "validation": recipe.validation,
-    }
 
 
 def _starting(recipe: TrainRecipe, start: Cell | None) -> TrainRecipe:

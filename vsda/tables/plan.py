@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from vsda.tables.grid import Cell, Grid
+from vsda.tables.cell import Cell
+from vsda.tables.grid import Grid
 from vsda.tables.record import CellRecord, State, read_record, state_of
 
 
@@ -95,7 +96,7 @@ def _planned(cells: list[Cell], forecast: Forecast, records: list[CellRecord | N
     return PlannedRow(
         row=cells[0].row,
         world=cells[0].world,
-        states=Counter(states),
+        states=dict(Counter(states)),
         steps=steps,
         step_s=step_s,
         measured=measured,

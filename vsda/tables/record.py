@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vsda.errors import RunError
 from vsda.storage import write_atomic
-from vsda.tables.grid import Cell
+from vsda.tables.cell import Cell
 
 RECORD_FILE = "cell.json"
 

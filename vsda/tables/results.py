@@ -4,8 +4,9 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from vsda.tables.cell import Cell
 from vsda.tables.claims import Judgement, judge
-from vsda.tables.grid import Cell, Grid
+from vsda.tables.grid import Grid
 from vsda.tables.paired import Estimate, estimate
 from vsda.tables.record import CellRecord, State, read_record, state_of
 
@@ -42,6 +43,7 @@ class Column:
         set_name: Its set.
         heading: What the table calls it.
         scores: By row; rows without a result are absent.
+        gap: From source to ceiling, paired over the seeds; None in a table without one of them.
         classes: Mean over the seeds by row and class, in points; empty for the mean of worlds.
     """
 
@@ -49,6 +51,7 @@ class Column:
     set_name: str
     heading: str
     scores: Mapping[str, Score]
+    gap: Estimate | None
     classes: Mapping[str, Mapping[str, float]]
 
 
@@ -136,6 +139,7 @@ def _column(
         set_name=set_name,
         heading=" ".join([*([world] if len(grid.worlds) > 1 else []), set_name]),
         scores=_scores(grid, points),
+        gap=_gap(grid, points),
         classes={
             row: {name: statistics.fmean(values) for name, values in found.items()}
             for row, found in by_class.items()
@@ -158,6 +162,7 @@ def _mean_column(grid: Grid, set_name: str, columns: Sequence[Column]) -> Column
         set_name=set_name,
         heading=f"{MEAN}, {set_name}",
         scores=_scores(grid, points),
+        gap=_gap(grid, points),
         classes={},
     )
 
@@ -178,6 +183,11 @@ def _score(row: str, baseline: str, ceiling: BySeed | None, points: Mapping[str,
         difference=_difference(found, source),
         share=_share(found, source, ceiling),
     )
+
+
+def _gap(grid: Grid, points: Mapping[str, BySeed]) -> Estimate | None:
+    table = grid.table.recipe
+    return _difference(points.get(table.ceiling, {}), points.get(table.source))
 
 
 def _difference(points: BySeed, source: BySeed | None) -> Estimate | None:

@@ -8,7 +8,7 @@ from vsda.engine.local import LocalEngine
 from vsda.engine.pool import Done
 from vsda.errors import StoppedError, UnknownNameError, UsageError, VsdaError
 from vsda.progress import progress
-from vsda.tables.grid import Cell
+from vsda.tables.cell import Cell
 from vsda.tables.record import State, read_record, state_of
 from vsda.tables.work import LOG_FILE, HowToRun, Job, run_cell, run_logged
 

@@ -31,7 +31,9 @@ def estimate_text(estimate: Estimate | None) -> str:
 
 def share_text(score: Score | None) -> str:
     """Return the share of the gap as per cent."""
-    return DASH if score is None or score.share is None else f"{100 * score.share:.0f} %"
+    if score is None or score.share is None:
+        return DASH
+    return f"{100 * score.share:.0f} %".replace("-", "\N{MINUS SIGN}")
 
 
 def verdict_text(judgement: Judgement) -> str:
@@ -91,5 +93,13 @@ def differences_text(results: Results) -> str:
         return ""
     names = " or ".join(f"`{name}`" for name in baselines)
     own = " of the same network" if len(baselines) > 1 else ""
-    gap = f", and the share of the gap to `{table.recipe.ceiling}`" if table.recipe.ceiling else ""
-    return f"Difference to {names}{own}, paired over the seeds, with its {INTERVAL}{gap}."
+    sentence = f"Difference to {names}{own}, paired over the seeds, with its {INTERVAL}"
+    if not table.recipe.ceiling:
+        return f"{sentence}."
+    return f"{sentence}, and the share of the gap to `{table.recipe.ceiling}`.{_doubt(results)}"
+
+
+def _doubt(results: Results) -> str:
+    """Return where shares say little, since the gap itself may be none."""
+    within = [one.heading for one in results.columns if one.gap is None or one.gap.low <= 0]
+    return f" Within noise is the gap itself on {' and '.join(within)}." if within else ""

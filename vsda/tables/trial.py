@@ -13,7 +13,7 @@ from vsda.evaluation.options import EvaluationOptions
 from vsda.evaluation.validate import open_validator
 from vsda.recipes.train import TrainRecipe
 from vsda.shards.index import open_set
-from vsda.tables.grid import Cell
+from vsda.tables.cell import Cell
 from vsda.tables.record import CellRecord, SetScore
 from vsda.tables.work import HowToRun
 from vsda.training.devices import Devices

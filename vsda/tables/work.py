@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from vsda.errors import RunError, VsdaError
 from vsda.storage import exclusive
-from vsda.tables.grid import Cell
+from vsda.tables.cell import Cell
 from vsda.tables.record import CellRecord, State, read_record, state_of, write_record
 
 if TYPE_CHECKING:

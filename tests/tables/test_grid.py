@@ -1,0 +1,108 @@
+"""Rows times worlds times seeds."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.tables.making import HEAD, ROWS, grid_of, write_table_file
+from vsda.errors import RecipeError
+
+OUT = Path("out")
+
+
+def by_name(grid):
+    return {cell.name: cell for cell in grid.cells}
+
+
+def write_world(folder, name, text):
+    (folder / "worlds").mkdir(exist_ok=True)
+    (folder / "worlds" / f"{name}.toml").write_text(text)
+
+
+def test_every_row_has_every_seed_and_comes_after_its_start(tmp_path):
+    cells = by_name(grid_of(write_table_file(tmp_path), OUT))
+    assert list(cells) == ["first/0", "plain/0", "plain/1", "clustered/0", "clustered/1"]
+    assert cells["clustered/1"].start is cells["first/0"]
+    assert cells["clustered/1"].recipe.init.weights == str(OUT / "first" / "seed-0")
+    assert cells["clustered/1"].recipe.seed == 1
+    assert cells["clustered/1"].run_dir == OUT / "clustered" / "seed-1"
+    assert (cells["first/0"].judged_on, cells["first/0"].start) == ({}, None)
+
+
+def test_a_start_with_the_same_seed_wins_over_none_alike(tmp_path):
+    rows = ROWS.replace("seeds = [0]", "seeds = [0, 1]")
+    cells = by_name(grid_of(write_table_file(tmp_path, rows=rows), OUT))
+    assert cells["plain/1"].start is cells["first/1"]
+    with pytest.raises(RecipeError, match="start 'first': seed: it has 0, 1 and not 5"):
+        grid_of(write_table_file(tmp_path, rows=rows), OUT, seeds=(5,))
+
+
+def test_settings_lie_one_over_another(tmp_path):
+    write_world(tmp_path, "own", "[set]\nsteps = 11\nsize_px = 32\nbatch_images = 3")
+    head = HEAD + 'worlds = ["own"]\nset = { steps = 12, batch_images = 5 }\n'
+    rows = ROWS + "set = { batch_images = 6, optimizer = { learning_rate = 0.5 } }\n"
+    path = write_table_file(tmp_path, head=head, rows=rows)
+    cells = by_name(grid_of(path, OUT, overrides=("log_every=7",)))
+    plain, last = cells["plain/0"].recipe, cells["clustered/0"].recipe
+    assert (plain.steps, plain.size_px, plain.batch_images, plain.log_every) == (12, 32, 5, 7)
+    assert (last.steps, last.batch_images, last.optimizer.learning_rate) == (12, 6, 0.5)
+    assert by_name(grid_of(path, OUT, overrides=("steps=2",)))["clustered/0"].recipe.steps == 2
+
+
+def test_several_worlds_are_several_cells_and_a_start_may_serve_all(tmp_path):
+    for name in ("dark", "grey"):
+        write_world(tmp_path, name, f'description = "{name}"')
+    head = HEAD + 'worlds = ["dark", "grey"]\n'
+    rows = ROWS.replace("seeds = [0]", 'seeds = [0]\nworlds = ["grey"]')
+    cells = by_name(grid_of(write_table_file(tmp_path, head=head, rows=rows), OUT))
+    assert len(cells) == 9
+    assert cells["dark/plain/1"].start is cells["grey/first/0"]
+    assert cells["dark/plain/1"].run_dir == OUT / "dark" / "plain" / "seed-1"
+
+
+def test_a_world_puts_a_stage_before_rows_without_a_start(tmp_path):
+    write_world(tmp_path, "own", "[pretrain]\nsteps = 99")
+    head = HEAD + 'worlds = ["own"]\n'
+    rows = ROWS.replace('start = "first"\n', "", 1)
+    cells = by_name(grid_of(write_table_file(tmp_path, head=head, rows=rows), OUT))
+    assert cells["plain/1"].start is cells["plain.pretrain/1"]
+    assert cells["plain.pretrain/1"].recipe.steps == 99
+    assert cells["plain/1"].recipe.steps == 6
+    assert cells["clustered/1"].start is cells["first/0"]
+    assert cells["first/0"].start is cells["plain.pretrain/0"]
+    head = head.replace('source = "plain"\n', "")
+    path = write_table_file(tmp_path, head=head, rows=rows)
+    with pytest.raises(RecipeError, match="is compared with no row"):
+        grid_of(path, OUT)
+
+
+def test_a_fingerprint_is_of_what_decides_the_weights(tmp_path):
+    path = write_table_file(tmp_path)
+    plain = by_name(grid_of(path, OUT))["plain/0"].fingerprint
+
+    def changed(**asked):
+        return by_name(grid_of(path, OUT, **asked))["plain/0"].fingerprint != plain
+
+    assert not changed(data=Path("elsewhere"))
+    assert not changed(overrides=("log_every=3", "workers=1", "checkpoint_every=5"))
+    assert changed(overrides=("steps=7",))
+    assert changed(overrides=('images=["others"]',))
+    (tmp_path / "table.toml").write_text(
+        path.read_text().replace("shown = false", "shown = false\nset = { steps = 3 }")
+    )
+    assert changed(), "another start"
+
+
+def test_a_wrong_recipe_is_told_with_its_row(tmp_path):
+    rows = ROWS.replace('"clustered.toml"', '"swin-pach"')
+    with pytest.raises(RecipeError, match=r"row clustered: .*Did you mean 'swin-patch'"):
+        grid_of(write_table_file(tmp_path, rows=rows), OUT)
+    with pytest.raises(RecipeError, match=r"row first: .*stepz: unknown key"):
+        grid_of(write_table_file(tmp_path), OUT, overrides=("stepz=1",))
+
+
+def test_unused_sets_are_not_needed(tmp_path):
+    cells = by_name(grid_of(write_table_file(tmp_path), OUT, data=tmp_path))
+    assert cells["first/0"].reads == ("images",)
+    assert cells["first/0"].recipe.videos == ()
+    assert cells["clustered/0"].recipe.videos == (str(tmp_path / "shards" / "videos"),)

@@ -1,0 +1,68 @@
+"""What is there of a table, what is left, and its cost."""
+
+import pytest
+
+from tests.tables.making import STEPS, grid_of, make_data, write_table_file
+from tests.tables.records import finish
+from vsda.tables.forecast import forecast
+from vsda.tables.plan import plan_table
+from vsda.tables.record import State, read_record, write_record
+from vsda.tables.work import HowToRun
+from vsda.training.cost import recipe_cost
+from vsda.training.inputs import open_inputs
+from vsda.training.run import RunOptions, train
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory):
+    """A table of which one cell is done, and one was done with another recipe."""
+    folder = tmp_path_factory.mktemp("plan")
+    data = make_data(folder / "data")
+    made = grid_of(write_table_file(folder), folder / "out", data)
+    cells = {cell.name: cell for cell in made.cells}
+    finish(cells["plain/0"], 0.5)
+    (cells["plain/0"].run_dir / "big").write_bytes(b"x" * 5000)
+    write_record(cells["plain/1"], read_record(cells["plain/0"]))
+    return made
+
+
+@pytest.fixture(scope="module")
+def foreseen(grid, tmp_path_factory):
+    how = HowToRun(weights_dir=tmp_path_factory.mktemp("weights"))
+    return forecast(grid, how, probe_steps=1)
+
+
+def test_a_plan_tells_states_and_what_finished_runs_took(grid, foreseen):
+    plain = {row.row: row for row in plan_table(grid, foreseen)}["plain"]
+    assert plain.states == {State.DONE: 1, State.CHANGED: 1}
+    assert (plain.measured, plain.step_s, plain.num_left) == ("runs", 2.0, 1)
+    assert plain.left_s == pytest.approx(STEPS * 2.0 + 3.0)
+    assert (plain.run_bytes > 5000, plain.peak_bytes) == (True, 1_000_000)
+
+
+def test_rows_without_a_run_are_timed_and_leave_nothing(grid, foreseen):
+    rows = {row.row: row for row in plan_table(grid, foreseen)}
+    clustered = rows["clustered"]
+    assert clustered.states == {State.NEW: 2}
+    assert (clustered.measured, clustered.peak_bytes) == ("probe", None)
+    assert clustered.left_s == pytest.approx(2 * STEPS * clustered.step_s)
+    assert clustered.multiply_adds > rows["plain"].multiply_adds > 0
+    assert not grid.cells[-1].run_dir.exists()
+
+
+def test_the_disk_is_foreseen_as_it_comes_out(grid, foreseen, tmp_path):
+    recipe = grid.cells[0].recipe
+    train(recipe, open_inputs(recipe), RunOptions(run_dir=tmp_path / "run"))
+    kept = sum(path.stat().st_size for path in (tmp_path / "run" / "checkpoints").glob("*.pt"))
+    assert foreseen["first", "real"].kept_bytes == pytest.approx(kept, rel=0.5)
+
+
+def test_a_probe_that_fails_is_told_and_the_plan_goes_on(grid, tmp_path, caplog, monkeypatch):
+    known = recipe_cost(grid.cells[0].recipe)
+    monkeypatch.setattr(
+        "vsda.tables.forecast.recipe_costs", lambda recipes: dict.fromkeys(recipes, known).items()
+    )
+    bare = grid_of(write_table_file(tmp_path), tmp_path / "out", tmp_path / "nothing")
+    found = forecast(bare, HowToRun(weights_dir=tmp_path), probe_steps=1)
+    assert found["plain", "real"].step_s is None
+    assert "plain: not timed: " in caplog.text

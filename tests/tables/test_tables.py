@@ -1,0 +1,190 @@
+"""Whole tables, really trained: killed, resumed, changed."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from tests.tables.making import grid_of, make_data, write_table_file
+from tests.training.processes import started
+from vsda.errors import RunError
+from vsda.tables.record import State, read_record, state_of
+from vsda.tables.results import gather
+from vsda.tables.run import run_here
+from vsda.tables.work import HowToRun, Job, run_cell
+from vsda.tables.write import write_table
+
+SAME = ("table.md", "table.html", "table.csv", "claims.csv", "classes.csv")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A folder with a table and its data, as a user has them."""
+    folder = tmp_path_factory.mktemp("home")
+    make_data(folder / "data")
+    write_table_file(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def how(home):
+    return HowToRun(weights_dir=home / "weights", pictures=1)
+
+
+def grid_in(home, out, **asked):
+    return grid_of(home / "table.toml", out, home / "data", **asked)
+
+
+@pytest.fixture(scope="module")
+def whole(home, how):
+    """The table, made without any disturbance."""
+    grid = grid_in(home, home / "whole")
+    ran = run_here([cell for cell in grid.cells if cell.judged_on], how, refused={})
+    assert (len(ran.done), ran.failed) == (4, {})
+    write_table(gather(grid), home / "whole")
+    return grid
+
+
+def test_every_cell_has_its_scores(whole):
+    results = gather(whole)
+    assert results.missing == ()
+    videos, images = results.columns
+    assert set(videos.scores) == set(images.scores) == {"plain", "clustered"}
+    assert all(0 < value <= 100 for value in images.scores["plain"].by_seed.values())
+    assert read_record(whole.cells[0]).is_trained, "the start was made on the way"
+
+
+def test_a_record_says_what_it_was_made_of_and_what_it_took(whole):
+    record = read_record(whole.cells[-1])
+    evaluation = whole.cells[-1].run_dir / "evaluation" / "videos.json"
+    assert record.scores["videos"].mean_iou == json.loads(evaluation.read_text())["mean_iou"]
+    assert record.versions["torch"] == torch.__version__.partition("+")[0]
+    assert record.threads == torch.get_num_threads()
+    assert min(record.train_s, record.judge_s, record.peak_bytes) > 0
+
+
+def test_seeds_and_rows_differ_and_a_start_counts(whole):
+    cells = {cell.name: cell for cell in whole.cells}
+    rows = [
+        json.loads((cell.run_dir / "metrics.jsonl").read_text().splitlines()[0])["loss"]
+        for cell in (cells["first/0"], cells["plain/0"], cells["plain/1"])
+    ]
+    assert len(set(rows)) == 3
+
+
+def test_finished_cells_are_not_touched(whole, how):
+    before = {path: path.stat().st_mtime_ns for path in whole.cells[-1].run_dir.rglob("*")}
+    assert len(run_here(whole.cells, how, refused={}).done) == 5
+    after = {path: path.stat().st_mtime_ns for path in whole.cells[-1].run_dir.rglob("*")}
+    assert before == after
+
+
+def test_a_table_killed_in_a_run_is_resumed_to_the_same_bytes(home, whole, how):
+    out = home / "killed"
+    command = ["tables", home / "table.toml", "--out", out, "--pictures", "1"]
+    kill_in_the_middle(home, command, out / "plain" / "seed-1")
+    grid = grid_in(home, out)
+    states = {cell.name: state_of(cell, read_record(cell)) for cell in grid.cells}
+    assert states["plain/0"] is State.DONE
+    assert states["clustered/1"] is State.NEW
+    ran = run_here(grid.cells, how, refused={})
+    assert (len(ran.done), ran.failed) == (5, {})
+    write_table(gather(grid), out)
+    assert_same_table(out, home / "whole")
+
+
+def assert_same_table(one, other):
+    """Compare all files but the costs; a checkout may get a commit while the tests run."""
+    for name in SAME:
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+    cells = [list(csv.DictReader((place / "cells.csv").open())) for place in (one, other)]
+    for row in (*cells[0], *cells[1]):
+        del row["git_revision"]
+    assert cells[0] == cells[1]
+
+
+def kill_in_the_middle(home, command, run_dir):
+    """SIGKILL the process that leads a table while a run goes on; its worker must end, too."""
+    threads = str(torch.get_num_threads())
+    process = started(
+        [sys.executable, "-m", "vsda", *map(str, command)],
+        VSDA_DATA=str(home / "data"),
+        OMP_NUM_THREADS=threads,
+    )
+    metrics = run_dir / "metrics.jsonl"
+    deadline = time.monotonic() + 300
+    while not metrics.is_file() or metrics.read_bytes().count(b"\n") < 3:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()  # returns when no process is left that could write
+
+
+def test_a_changed_recipe_is_refused_and_run_anew_when_told_so(home, whole, how, tmp_path):
+    short = grid_in(home, tmp_path, overrides=("steps=2",))
+    run_cell(Job(short.cells[0], how))
+    now = grid_in(home, tmp_path, overrides=("steps=3",)).cells[0]
+    assert state_of(now, read_record(now)) is State.CHANGED
+    with pytest.raises(RunError, match=r"run with another recipe.*--again runs it anew"):
+        run_cell(Job(now, how))
+    run_cell(Job(now, HowToRun(weights_dir=home, again=True)))
+    assert state_of(now, read_record(now)) is State.DONE
+    assert read_record(now).steps == 3
+
+
+def test_another_set_is_judged_without_training_again(home, whole, how):
+    text = (home / "table.toml").read_text()
+    fewer = home / "fewer.toml"
+    fewer.write_text(
+        text.replace('sets = ["videos", "images"]', 'sets = ["videos"]').partition("[[claims]]")[0]
+    )
+    grid = grid_of(fewer, home / "fewer", home / "data")
+    cell = next(cell for cell in grid.cells if cell.name == "plain/0")
+    run_cell(Job(cell, how))
+    starts = (cell.run_dir / "starts.jsonl").read_bytes()
+    both = next(c for c in grid_in(home, home / "fewer").cells if c.name == "plain/0")
+    assert state_of(both, read_record(both)) is State.BEGUN
+    run_cell(Job(both, how))
+    assert set(read_record(both).scores) == {"videos", "images"}
+    assert (cell.run_dir / "starts.jsonl").read_bytes() == starts
+
+
+@pytest.mark.slow
+def test_table_2_of_the_made_up_world_killed_and_resumed(vsda, tmp_path):
+    shrunk = ["--seeds", "0-1", "--set", "steps=10"]
+    command = ["tables", "2", "--world", "synth", *shrunk]
+    vsda(*command, "--out", tmp_path / "whole", VSDA_DATA=str(tmp_path / "data"))
+    out = tmp_path / "killed"
+    kill_in_the_middle(tmp_path, [*command, "--out", out], out / "swin-joint" / "seed-1")
+    vsda(*command, "--out", out, VSDA_DATA=str(tmp_path / "data"))
+    assert_same_table(out, tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_a_killed_worker_costs_its_cell(home, tmp_path, vsda):
+    command = ["tables", home / "table.toml", "--out", tmp_path / "out", "--set", "panels_every=0"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vsda", *map(str, command)],
+        env=os.environ | {"VSDA_DATA": str(home / "data")},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    log = tmp_path / "out" / "plain" / "seed-0" / "metrics.jsonl"
+    while not log.is_file():
+        time.sleep(0.002)
+    workers = subprocess.run(
+        ["fuser", log.parent / "cell.log"], capture_output=True, text=True, check=False
+    )
+    os.kill(int(workers.stdout.split()[0]), signal.SIGKILL)
+    _, said = process.communicate()
+    assert process.returncode == 3
+    assert "failed: plain/0: its worker was killed by SIGKILL; see " in said
+    assert "1 of 4 runs are not finished" in (tmp_path / "out" / "table.md").read_text()
