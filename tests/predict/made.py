@@ -61,12 +61,13 @@ def write_jpegs(folder, frames):
     return decoded
 
 
-def write_lossless(path, frames, times=None, time_base=Fraction(1, 30)):
+def write_lossless(path, frames, times=None, time_base=Fraction(1, 30), pixel_aspect=1):
     """Write a video that gives back the very frames, frame i at `times[i]`."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("ffv1", rate=30)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "bgr0"
+        stream.codec_context.sample_aspect_ratio = pixel_aspect
         stream.time_base = stream.codec_context.time_base = time_base
         for number, frame in enumerate(frames):
             picture = av.VideoFrame.from_ndarray(frame, format="rgb24")

@@ -5,14 +5,16 @@ import signal
 import subprocess
 import sys
 import time
+from fractions import Fraction
 
 import pytest
 
 from tests.predict.made import pictures, write_jpegs, write_lossless
 from tests.stream.made_clips import frames, opened, stills
-from vsda.errors import UsageError, VsdaError
+from vsda.errors import StoppedError, UsageError, VsdaError
 from vsda.predict.frame import Frame
 from vsda.predict.video import VideoSource
+from vsda.predict.writers import Masks
 from vsda.storage import exclusive
 
 
@@ -53,14 +55,15 @@ def test_one_bad_input_does_not_stop_the_others(tmp_path, video, predicted):
     assert not found.report.is_whole
 
 
-def test_a_video_whose_end_is_cut_off_is_predicted_up_to_there_and_told(tmp_path, video, predicted):
+def test_a_video_whose_end_is_cut_off_is_predicted_up_to_there_and_told(tmp_path, predicted):
+    video = write_lossless(tmp_path / "slow.mkv", pictures(40), time_base=Fraction(1, 5))
     cut = tmp_path / "cut.mkv"
     cut.write_bytes(video.read_bytes()[: video.stat().st_size // 3])
     found = predicted(cut, kinds=("masks", "overlay"))
     (one,) = found.report.videos
     assert 5 < one.frames < 20
     assert len(found.masks("cut")) == one.frames
-    assert "cut.mkv" in one.damage
+    assert "its head announces 7.8 s, but it ends after" in one.damage
     assert not found.report.is_whole
 
 
@@ -102,7 +105,7 @@ def test_older_predictions_are_replaced_only_when_asked(tmp_path, video, predict
     first = predicted(video, kinds=("masks", "coco-rle"))
     with pytest.raises(UsageError, match=r"predictions of whole already; .* --overwrite"):
         predicted(video)
-    again = predicted(video, stop_s=0.1, kinds=("masks",), overwrite=True)
+    again = predicted(video, stop_s=Fraction("0.1"), kinds=("masks",), overwrite=True)
     assert again.files() == [
         *(f"Annotations/whole/{number:05d}.png" for number in range(3)),
         "records/whole.json",
@@ -157,11 +160,32 @@ def test_only_some_frames_are_in_memory_however_long_a_video_is(
 
     monkeypatch.setattr(VideoSource, "frames", counted)
     monkeypatch.setattr("vsda.predict.outputs.open_writer", lambda *_: Slow())
-    predicted(video, batch=4)
+    predicted(video, batch=4, kinds=("masks",))
     assert written == [40]
     assert 4 <= most[0] <= 4 * 4  # read ahead, in the network, to be written, and one in each hand
 
 
+def test_a_signal_ends_the_work_and_leaves_what_is_complete(
+    tmp_path, video, predicted, monkeypatch
+):
+    second = write_lossless(tmp_path / "second.mkv", pictures(40))
+    add = Masks.add
+
+    def add_and_stop(self, frame, mask):
+        add(self, frame, mask)
+        if frame.video.name == "second" and frame.place == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(Masks, "add", add_and_stop)
+    with pytest.raises(StoppedError, match="stopped by SIGTERM; videos that are complete: 1"):
+        predicted(video, second, kinds=("masks", "overlay"))
+    out = tmp_path / "out"
+    assert (out / "records/whole.json").is_file()
+    assert sorted(path.name for path in out.iterdir()) == ["Annotations", "overlay", "records"]
+    assert not list(out.rglob("*second*"))
+
+
+@pytest.mark.slow
 def test_a_process_that_is_told_to_end_leaves_nothing_half(tmp_path, pictures_run, video):
     out = tmp_path / "out"
     command = ["-m", "vsda", "predict", str(pictures_run), str(video), "-", "--out", str(out)]
@@ -171,21 +195,20 @@ def test_a_process_that_is_told_to_end_leaves_nothing_half(tmp_path, pictures_ru
         stderr=subprocess.PIPE,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
-    process.stdin.write(video.read_bytes())  # and no more: it waits for the rest
-    process.stdin.flush()
-    part = out / ".predict.part/Annotations/stdin"
-    until = time.monotonic() + 60
-    while not (part.is_dir() and list(part.iterdir())):
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < until
-        time.sleep(0.05)
-    assert (out / "records/whole.json").is_file()
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 143
-    words = process.stderr.read().decode()
-    process.stdin.close()
-    process.stderr.close()
-    assert "stopped by SIGTERM; videos that are complete: 1" in words
+    with process:
+        process.stdin.write(video.read_bytes())  # and no more: it waits for the rest
+        process.stdin.flush()
+        part = out / ".predict.part/Annotations/stdin"
+        until = time.monotonic() + 60
+        while not (part.is_dir() and list(part.iterdir())):
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert (out / "records/whole.json").is_file()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 143
+        words = process.stderr.read().decode()
+        assert "stopped by SIGTERM; videos that are complete: 1" in words
     assert sorted(path.name for path in out.iterdir()) == ["Annotations", "overlay", "records"]
     assert not list(out.rglob("*stdin*"))
 

@@ -54,14 +54,14 @@ def test_ticks_show_what_a_player_shows(uneven, predicted):
 
 def test_a_part_starts_with_what_is_on_then_and_keeps_the_numbers_of_the_frames(uneven):
     facts = probe(uneven)
-    wanted = moments(facts, Seen(start_s=0.2, stop_s=0.433), uneven)
+    wanted = moments(facts, Seen(start_s=Fraction("0.2"), stop_s=Fraction("0.433")), uneven)
     assert [(one.index, one.number, one.start) for one in wanted] == [(3, 3, 0), (4, 4, 200)]
     assert [one.duration for one in wanted] == [200, 33]
 
 
 def test_a_part_after_the_end_is_refused(uneven):
     with pytest.raises(ItemError, match=r"shows nothing from 9 s on; it ends at"):
-        moments(probe(uneven), Seen(start_s=9), uneven)
+        moments(probe(uneven), Seen(start_s=Fraction(9)), uneven)
 
 
 @pytest.mark.parametrize(("height_px", "width_px"), [(41, 37), (1, 1)])
@@ -84,19 +84,11 @@ def test_colours_and_the_shape_of_pixels_are_kept(tmp_path, predicted):
     frame = np.zeros((64, 96, 3), np.uint8)
     for place, colour in enumerate([(220, 30, 30), (30, 200, 40), (30, 40, 210)]):
         frame[:, 32 * place : 32 * place + 32] = colour
-    plain = write_lossless(tmp_path / "plain.mkv", [frame] * 3)
-    video = tmp_path / "colours.mkv"
-    with av.open(str(plain)) as old, av.open(str(video), "w") as new:
-        stream = new.add_stream_from_template(old.streams.video[0])
-        stream.sample_aspect_ratio = Fraction(4, 3)
-        for packet in old.demux(video=0):
-            if packet.dts is not None:
-                packet.stream = stream
-                new.mux(packet)
+    video = write_lossless(tmp_path / "colours.mkv", [frame] * 3, pixel_aspect=Fraction(4, 3))
     path = predicted(video, opacity=0.0, legend=False).overlay("colours")
     shown = decoded(path)[1].astype(int)[8:56]  # outlines may lie at the borders
     for left in (8, 40, 72):
-        assert np.abs(np.median(shown[:, left : left + 16] - frame[8:56, left : left + 16])) < 6
+        assert np.abs(shown[:, left : left + 16] - frame[8:56, left : left + 16]).max() < 12
     with av.open(str(path)) as container:
         assert container.streams.video[0].sample_aspect_ratio == Fraction(4, 3)
         assert container.streams.video[0].codec_context.colorspace == 1  # BT.709
@@ -128,7 +120,7 @@ def test_sound_that_browsers_do_not_play_is_told_and_a_part_has_none(tmp_path, p
     assert sound_of(found.overlay("loud")) is None
     (note,) = found.report.videos[0].notes
     assert note == "its sound is left out: browsers play no ac3 in MP4"
-    part = predicted(loud, out=tmp_path / "b", start_s=1.0)
+    part = predicted(loud, out=tmp_path / "b", start_s=Fraction(1))
     assert sound_of(part.overlay("loud")) is None
     assert part.report.videos[0].frames == 30
 

@@ -52,6 +52,9 @@ class FolderSource:
                 album.leave_out(error)
         yield album.ending()
 
+    def close(self) -> None:
+        """Do nothing: files do not keep anybody waiting."""
+
     def _read(self, file: str, seen: Seen) -> Picture:
         try:
             jpg = read_image(self._path, file).data

@@ -32,8 +32,8 @@ class Seen:
 
     size_px: int = 0
     rate: Fraction | None = None
-    start_s: float = 0.0
-    stop_s: float | None = None
+    start_s: Fraction = Fraction(0)
+    stop_s: Fraction | None = None
     still: bool = False
 
     @property
@@ -97,7 +97,18 @@ def seen_of(fps: str, size_px: int, *, start_s: float, stop_s: float | None, sti
             f"--start {start_s} --stop {stop_s}: expected seconds, the start before the stop"
         )
     rate = rate_of(FolderOptions(fps=fps))
-    return Seen(size_px=size_px, rate=rate, start_s=start_s, stop_s=stop_s, still=still)
+    return Seen(
+        size_px=size_px,
+        rate=rate,
+        start_s=_exact(start_s),
+        stop_s=None if stop_s is None else _exact(stop_s),
+        still=still,
+    )
+
+
+def _exact(seconds: float) -> Fraction:
+    """Return the number as it was typed: 0.1 is a tenth, and no float is."""
+    return Fraction(str(seconds))
 
 
 def check_written(written: Written, names: Sequence[str]) -> None:

@@ -37,16 +37,18 @@ def staging(out: Path) -> Iterator[Path]:
     Raises:
         VsdaError: Another process predicts into the same folder.
     """
-    with exclusive(out / _LOCK):
-        part = out / _STAGING
-        shutil.rmtree(part, ignore_errors=True)  # of a process that was killed
-        part.mkdir()
-        try:
-            yield part
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-    with suppress(OSError):  # nothing came of it, so nothing stays of it
-        out.rmdir()
+    try:
+        with exclusive(out / _LOCK):
+            part = out / _STAGING
+            shutil.rmtree(part, ignore_errors=True)  # of a process that was killed
+            part.mkdir()
+            try:
+                yield part
+            finally:
+                shutil.rmtree(part, ignore_errors=True)
+    finally:
+        with suppress(OSError):  # where nothing came of it, nothing stays of it
+            out.rmdir()
 
 
 def check_free(out: Path, names: Sequence[str], *, overwrite: bool) -> None:

@@ -143,7 +143,7 @@ class _Work:
             with closing(ahead(lambda: source.frames(self.options.seen), most)) as events:
                 yield from predict_stream(self.trained, events, most, self.device)
 
-        with closing(ahead(make, most, self._check)) as events:
+        with closing(ahead(make, most, self._check)) as events, closing(source):
             for event in events:
                 if isinstance(event, Ending):
                     self.outputs.end(event)
@@ -173,6 +173,6 @@ def _record(run_dir: Path, trained: TrainedNetwork, seen: Seen) -> dict[str, Any
         "classes": {coco_id: names[coco_id] for coco_id in (0, *trained.classes.ids)},
         "size_px": seen.size_px,
         "fps": "native" if seen.rate is None else str(seen.rate),
-        "start_s": seen.start_s,
-        "stop_s": seen.stop_s,
+        "start_s": float(seen.start_s),
+        "stop_s": None if seen.stop_s is None else float(seen.stop_s),
     }

@@ -58,6 +58,9 @@ class ShardSource:
         for shard_set in self._sets:
             yield from _set_frames(shard_set, seen)
 
+    def close(self) -> None:
+        """Do nothing: files do not keep anybody waiting."""
+
 
 def _names(shard_set: ShardSet) -> list[str]:
     index = shard_set.index

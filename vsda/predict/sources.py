@@ -40,6 +40,9 @@ class Source(Protocol):
             VsdaError: The input cannot be read.
         """
 
+    def close(self) -> None:
+        """End the input for the thread that waits for more of it, if that may take long."""
+
 
 def open_source(text: str) -> Source:
     """Return what `text` names, which is looked at no closer than needed for that.

@@ -87,6 +87,9 @@ class VideoSource:
             damage = str(error)
         yield Ending(video, damage)
 
+    def close(self) -> None:
+        """Do nothing: files do not keep anybody waiting."""
+
     def _probed(self) -> VideoFacts:
         if self._facts is None:
             self._facts = probe(self._path)
@@ -103,7 +106,7 @@ def moments(facts: VideoFacts, seen: Seen, path: Path) -> list[Moment]:
     if not wanted:
         raise ItemError(
             Outcome.TOO_SHORT,
-            f"{path}: shows nothing from {seen.start_s:g} s on; it ends at "
+            f"{path}: shows nothing from {float(seen.start_s):g} s on; it ends at "
             f"{facts.duration_ms / 1000:.3f} s; choose another --start, --stop or --fps",
         )
     return wanted
@@ -114,8 +117,8 @@ def _native(facts: VideoFacts, seen: Seen) -> list[Moment]:
     shown = shown_indices(facts)
     times: list[int] = facts.pts.tolist()
     end = round(Fraction(facts.duration_ms) / 1000 / facts.time_base)
-    origin = Fraction(seen.start_s) // facts.time_base
-    stop = end if seen.stop_s is None else min(end, -(-Fraction(seen.stop_s) // facts.time_base))
+    origin = seen.start_s // facts.time_base
+    stop = end if seen.stop_s is None else min(end, -(-seen.stop_s // facts.time_base))
     first = max(bisect_left(times, origin + 1) - 1, shown.start)
     last = bisect_left(times, stop) if seen.stop_s is not None else len(times)
     wanted = range(first, last) if origin < end else range(0)
@@ -130,8 +133,8 @@ def _at_ticks(facts: VideoFacts, seen: Seen, rate: Fraction) -> list[Moment]:
     """Return what is shown at each tick."""
     stop_s = Fraction(facts.duration_ms) / 1000
     if seen.stop_s is not None:
-        stop_s = min(stop_s, Fraction(seen.stop_s))
-    first = -(-Fraction(seen.start_s) * rate // 1)
+        stop_s = min(stop_s, seen.stop_s)
+    first = -(-seen.start_s * rate // 1)
     ticks, indices = shown_ticks(facts, range(first, -(-stop_s * rate // 1)), rate)
     return [
         Moment(index, tick, tick - first, 1)

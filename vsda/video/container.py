@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import Protocol
 
 import av
 import av.error
@@ -28,12 +28,19 @@ _BEGINNINGS = (
 )
 
 
+class Readable(Protocol):
+    """Where bytes come from."""
+
+    def read(self, size: int) -> bytes:
+        """Return up to `size` bytes, none at the end."""
+
+
 @contextmanager
-def open_stream(file: IO[bytes], name: str) -> Iterator[InputContainer]:
+def open_stream(file: Readable, name: str) -> Iterator[InputContainer]:
     """Open what comes out of `file`, from front to back, and close it when the block ends.
 
     Args:
-        file: Only its `read` is used.
+        file: The bytes of the container.
         name: What to call it in messages.
 
     Raises:
@@ -56,7 +63,7 @@ def open_stream(file: IO[bytes], name: str) -> Iterator[InputContainer]:
 class _OneWay:
     """A file of which FFmpeg sees nothing but `read`, so that it does not try to go back."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: Readable) -> None:
         self.read = file.read
 
 

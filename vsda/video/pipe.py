@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import av.error
 from av.container import InputContainer
@@ -11,7 +10,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from vsda.errors import ItemError, Outcome
-from vsda.video.container import open_stream, video_stream
+from vsda.video.container import Readable, open_stream, video_stream
 from vsda.video.probe import VideoFacts, facts_of_first
 from vsda.video.pyav import Rgb, as_shown, time_s
 
@@ -33,7 +32,7 @@ class PipedFrame:
     rgb: Rgb
 
 
-def read_pipe(file: IO[bytes], name: str) -> Iterator[PipedFrame]:
+def read_pipe(file: Readable, name: str) -> Iterator[PipedFrame]:
     """Yield the frames of the video in `file` as they come.
 
     Args:
