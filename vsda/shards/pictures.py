@@ -53,6 +53,8 @@ _OPENERS: dict[str, Callable[[io.BytesIO], ImageFile]] = {
     "WEBP": WebPImageFile,
 }
 _PNG_BITS_AT = 24
+_PNG_EXTRA = 12
+"""Bytes of a chunk beside its content: length, kind and check sum."""
 _LARGEST_OF_8_BITS = 255
 _UNDECODABLE = (
     OSError,  # also a file that ends early
@@ -108,8 +110,8 @@ def _open(data: bytes, kinds: tuple[Kind, ...]) -> ImageFile:
         raise PictureError("the file is something else")
     if len(data) > MAX_PICTURE_BYTES:
         raise PictureError(f"{len(data)} bytes, more than the {MAX_PICTURE_BYTES} that are read")
-    if kind == "PNG" and data[12:16] != b"IHDR":
-        raise PictureError("its first chunk is not its header")
+    if kind == "PNG":
+        _check_png(data)
     image = _OPENERS[kind](io.BytesIO(data))
     _check_work(image, data.count(_START_OF_SCAN) if kind == "JPEG" else 1)
     num_pictures = getattr(image, "n_frames", 1)
@@ -117,6 +119,37 @@ def _open(data: bytes, kinds: tuple[Kind, ...]) -> ImageFile:
         what = "a document" if kind == "TIFF" else "an animation"
         raise PictureError(f"{what} of {num_pictures} pictures; make them files, or a video")
     return image
+
+
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yield kind, start and length of the content of a PNG's chunks, to its end.
+
+    Raises:
+        PictureError: A chunk has another check sum, or the file ends early.
+    """
+    view, at = memoryview(data), len(_MAGIC["PNG"])
+    kind = b""
+    while kind != b"IEND":
+        if at + _PNG_EXTRA > len(data):
+            raise PictureError("the file ends before its last chunk")
+        length = int.from_bytes(view[at : at + 4], "big")
+        kind, start, stop = bytes(view[at + 4 : at + 8]), at + 8, at + 8 + length
+        is_needed = not kind[0] & _PNG_ANCILLARY
+        if (
+            is_needed
+            and zlib.crc32(view[at + 4 : stop]).to_bytes(4, "big") != view[stop : stop + 4]
+        ):
+            raise PictureError(f"a chunk {kind!r} has another check sum; bits of it changed")
+        yield kind, start, length
+        at = stop + 4
+
+
+def _check_png(data: bytes) -> None:
+    """Compare all check sums: Pillow reads past those of the pixels, whatever bits changed."""
+    if data[12:16] != b"IHDR":
+        raise PictureError("its first chunk is not its header")
+    for _ in png_chunks(data):
+        pass
 
 
 def _check_work(image: Image.Image, num_scans: int) -> None:
