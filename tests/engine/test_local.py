@@ -22,6 +22,7 @@ from tests.engine.work import (
     refuse_with_facts,
     sleep,
     square,
+    square_in_a_child,
     start_a_child_and_sleep,
     start_python,
     tell_pid,
@@ -57,6 +58,11 @@ def test_a_task_comes_back_with_its_result():
         done = run_one(engine, 7)
     assert (done.task, done.result, done.death, done.error) == (7, 49, None, None)
     assert (done.node, done.node_lost, done.lost) == ("", False, None)
+
+
+def test_workers_may_start_processes_where_they_are_not_daemonic():
+    with LocalEngine(square_in_a_child, 1, daemonic=False) as engine:
+        assert run_one(engine, 7).result == 49
 
 
 def test_one_worker_is_a_process_of_its_own_and_is_used_again():

@@ -1,6 +1,7 @@
 """Functions for workers, and ways to look at the processes of this machine."""
 
 import ctypes
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -19,6 +20,12 @@ class PageError(FetchError):
     def __init__(self, status, page):
         super().__init__(f"{page}: status {status}")
         self.status = status
+
+
+def square_in_a_child(number):
+    """Square in a process that the worker starts with `multiprocessing`."""
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        return pool.apply(square, (number,))
 
 
 def square(number):

@@ -2,9 +2,11 @@
 
 import os
 import signal
+import time
 
 from tests.tables.records import finish
 from vsda.errors import RunError
+from vsda.tables.record import read_record
 
 
 def run(job):
@@ -13,4 +15,8 @@ def run(job):
         os.kill(os.getpid(), signal.SIGKILL)
     if job.cell.row == "fails":
         raise RunError("diverged")
+    if job.cell.row == "slow":
+        time.sleep(0.5)
+    if job.cell.start is not None and read_record(job.cell.start) is None:
+        raise RunError("was begun before its start was done")
     finish(job.cell, 0.5)

@@ -72,6 +72,8 @@ def test_cells_that_are_missing_or_changed_do_not_count(grid):
     finish(cells["plain/1"], 0.99, fingerprint="of another recipe")
     results = gather(grid)
     assert results.missing == ("plain/1", "clustered/1")
+    (cells["plain/1"].run_dir / "cell.json").write_text("damaged")
+    assert gather(grid).missing == ("plain/1", "clustered/1")
     assert results.columns[0].scores["clustered"].by_seed == {0: pytest.approx(40)}
     assert "2 of 6 runs are not finished: plain/1, clustered/1." in markdown(results)
     assert "| 40.0 (1) |" in markdown(results)

@@ -47,6 +47,12 @@ def test_a_cell_that_fails_or_dies_costs_itself_and_what_starts_from_it(cells, j
     assert len(ran.failed) == 6
 
 
+def test_a_cell_waits_for_its_start_while_others_run(cells):
+    made = cells(slow="", after="slow", well="")
+    ran = run.run_cells(made, HOW, jobs=3, refused={})
+    assert (len(ran.done), ran.failed) == (6, {})
+
+
 def test_what_is_done_is_not_run_again(cells):
     made = cells(well="", fails="")
     for cell in made:

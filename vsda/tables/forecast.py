@@ -10,7 +10,7 @@ from vsda.recipes.train import TrainRecipe
 from vsda.tables.cell import Cell
 from vsda.tables.grid import Grid
 from vsda.tables.plan import Forecast, by_row
-from vsda.tables.record import State, read_record, state_of
+from vsda.tables.record import State, look
 from vsda.tables.trial import step_s
 from vsda.tables.work import HowToRun
 from vsda.training.cost import RecipeCost, recipe_costs
@@ -61,7 +61,7 @@ def _kept_bytes(recipe: TrainRecipe, cost: RecipeCost) -> int:
 
 
 def _probed(cells: list[Cell], how: HowToRun, steps: int) -> float | None:
-    is_known = any(state_of(cell, read_record(cell)) is State.DONE for cell in cells)
+    is_known = any(look(cell)[0] is State.DONE for cell in cells)
     if is_known or not steps:
         return None
     recipe = cells[0].recipe

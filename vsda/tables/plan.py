@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vsda.tables.cell import Cell
 from vsda.tables.grid import Grid
-from vsda.tables.record import CellRecord, State, read_record, state_of
+from vsda.tables.record import State, look
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,20 +73,13 @@ def plan_table(grid: Grid, forecasts: Mapping[tuple[str, str], Forecast]) -> tup
     Args:
         grid: The cells.
         forecasts: By row and world.
-
-    Raises:
-        RunError: The record of a cell is damaged.
     """
-    return tuple(
-        _planned(cells, forecasts[key], [read_record(cell) for cell in cells])
-        for key, cells in by_row(grid).items()
-    )
+    return tuple(_planned(cells, forecasts[key]) for key, cells in by_row(grid).items())
 
 
-def _planned(cells: list[Cell], forecast: Forecast, records: list[CellRecord | None]) -> PlannedRow:
-    states = [state_of(cell, record) for cell, record in zip(cells, records, strict=True)]
-    pairs = zip(cells, records, states, strict=True)
-    done = [(cell, record) for cell, record, state in pairs if record and state is State.DONE]
+def _planned(cells: list[Cell], forecast: Forecast) -> PlannedRow:
+    seen = [(cell, *look(cell)) for cell in cells]
+    done = [(cell, record) for cell, state, record in seen if record and state is State.DONE]
     num_left, steps = len(cells) - len(done), cells[0].recipe.steps
     step_s, measured, judge_s = forecast.step_s, "probe" if forecast.step_s else "", 0.0
     if done:
@@ -96,7 +89,7 @@ def _planned(cells: list[Cell], forecast: Forecast, records: list[CellRecord | N
     return PlannedRow(
         row=cells[0].row,
         world=cells[0].world,
-        states=dict(Counter(states)),
+        states=dict(Counter(state for _, state, _ in seen)),
         steps=steps,
         step_s=step_s,
         measured=measured,

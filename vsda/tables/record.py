@@ -71,6 +71,7 @@ class State(StrEnum):
     BEGUN = "begun"
     NEW = "to do"
     CHANGED = "changed"
+    DAMAGED = "damaged"
 
 
 def read_record(cell: Cell) -> CellRecord | None:
@@ -105,6 +106,15 @@ def state_of(cell: Cell, record: CellRecord | None) -> State:
         return State.CHANGED
     is_done = record.is_trained and set(cell.judged_on) <= set(record.scores)
     return State.DONE if is_done else State.BEGUN
+
+
+def look(cell: Cell) -> tuple[State, CellRecord | None]:
+    """Return what is there of a cell, and its record, None where that is absent or damaged."""
+    try:
+        record = read_record(cell)
+    except RunError:
+        return State.DAMAGED, None
+    return state_of(cell, record), record
 
 
 def _path(cell: Cell) -> Path:

@@ -8,7 +8,7 @@ from vsda.tables.cell import Cell
 from vsda.tables.claims import Judgement, judge
 from vsda.tables.grid import Grid
 from vsda.tables.paired import Estimate, estimate
-from vsda.tables.record import CellRecord, State, read_record, state_of
+from vsda.tables.record import CellRecord, State, look
 
 MEAN = "mean of all worlds"
 
@@ -80,17 +80,13 @@ class Results:
 
 
 def gather(grid: Grid) -> Results:
-    """Return what the finished cells of `grid` came to.
-
-    Raises:
-        RunError: The record of a cell is damaged.
-    """
+    """Return what the finished cells of `grid` came to."""
     records, missing = [], []
     for cell in grid.cells:
-        record = read_record(cell)
         if not cell.judged_on:
             continue
-        if record is None or state_of(cell, record) is not State.DONE:
+        state, record = look(cell)
+        if record is None or state is not State.DONE:
             missing.append(cell.name)
         else:
             records.append((cell, record))

@@ -9,7 +9,7 @@ from vsda.engine.pool import Done
 from vsda.errors import StoppedError, UnknownNameError, UsageError, VsdaError
 from vsda.progress import progress
 from vsda.tables.cell import Cell
-from vsda.tables.record import State, read_record, state_of
+from vsda.tables.record import State, look, read_record, state_of
 from vsda.tables.work import LOG_FILE, HowToRun, Job, run_cell, run_logged
 
 _LOOK_UP_S = 60.0
@@ -108,7 +108,7 @@ def unfinished(cells: Sequence[Cell]) -> list[Cell]:
     for cell in chain:
         if cell.start is not None and cell.start not in chain:
             chain.append(cell.start)
-    return [cell for cell in chain if state_of(cell, read_record(cell)) is not State.DONE]
+    return [cell for cell in chain if look(cell)[0] is not State.DONE]
 
 
 def _left(cells: Sequence[Cell], ran: Ran, refused: Mapping[str, str]) -> list[Cell]:
