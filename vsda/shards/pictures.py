@@ -134,11 +134,7 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
             raise PictureError("the file ends before its last chunk")
         length = int.from_bytes(view[at : at + 4], "big")
         kind, start, stop = bytes(view[at + 4 : at + 8]), at + 8, at + 8 + length
-        is_needed = not kind[0] & _PNG_ANCILLARY
-        if (
-            is_needed
-            and zlib.crc32(view[at + 4 : stop]).to_bytes(4, "big") != view[stop : stop + 4]
-        ):
+        if view[stop : stop + 4] != zlib.crc32(view[at + 4 : stop]).to_bytes(4, "big"):
             raise PictureError(f"a chunk {kind!r} has another check sum; bits of it changed")
         yield kind, start, length
         at = stop + 4
