@@ -63,7 +63,8 @@ def test_tokens_are_those_of_the_network(network, compared, tmp_path):
         flat = levels[tap].normed[0].flatten(0, 1)
         of_first = taken.places.features[taken.places.groups == 0]
         assert len(of_first) == min(5, len(flat))
-        assert torch.cdist(of_first, flat).min(dim=1).values.max() < 1e-3
+        away = (of_first[:, None] - flat[None]).abs().amax(dim=2)
+        assert away.amin(dim=1).max() < 1e-3
 
 
 def test_groups_and_domains_are_those_of_the_frames(compared, tmp_path):
@@ -141,6 +142,9 @@ def test_discriminator_of_features_is_asked_as_in_training(compared):
 def test_discriminator_is_asked_at_every_placement(placement, loss, compared):
     run = with_opponent(adversarial=loss | {"placement": placement})
     _, verdict = collect(run, compared, sampling())
+    if placement == "global" and loss is not DOMAIN:
+        assert verdict is None  # bright and dark frames have clusters of their own: no pairs
+        return
     assert verdict.tap == ("patch" if placement == "patch" else "stage2")
     assert verdict.judges == ("features" if loss is DOMAIN else "pairs")
     assert 0 <= verdict.accuracy <= 1

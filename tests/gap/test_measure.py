@@ -96,7 +96,16 @@ def test_command_leaves_numbers_and_pictures_in_the_run(printed, world):
 
 def test_command_prints_tables(world, tmp_path):
     place = str(world / "shards" / "images")
-    arguments = ["gap", str(world / "run"), place, place, "--out", str(tmp_path / "control")]
+    arguments = [
+        "gap",
+        str(world / "run"),
+        place,
+        place,
+        "--tokens",
+        "2",
+        "--out",
+        str(tmp_path / "control"),
+    ]
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert result.exit_code == 0
     assert "PAD of tokens (95 %)" in result.stdout
@@ -109,6 +118,7 @@ def test_command_prints_tables(world, tmp_path):
     assert found["tokens"]["mmd"]["p_value"] > 0.01
 
 
+@pytest.mark.slow
 def test_same_command_gives_the_same_bytes(world, tmp_path):
     networks = open_networks({world / "run": None})
     for name in ("one", "two"):
