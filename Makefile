@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint slow faults clean
+.PHONY: demo test lint slow faults pictures clean
 
 demo: $(VENV)/.train
 	$(BIN)/vsda demo --out demo
@@ -24,6 +24,10 @@ slow: $(VENV)/.dev
 
 faults: $(VENV)/.dev
 	$(BIN)/python -m tests.mutations
+
+# The README's pictures, from the folder that `make demo` leaves; needs Chromium.
+pictures: $(VENV)/.dev
+	$(BIN)/python -m tests.readme_pictures demo .github
 
 clean:
 	rm -rf $(VENV) demo dist build

@@ -38,11 +38,17 @@ class Browser:
         self._browser = browser
 
     @contextmanager
-    def open(self, path, *, size=(1400, 900), scheme="light"):
-        """Show the file; its `told` grows by what the page writes to the console."""
+    def open(self, path, *, size=(1400, 900), scheme="light", touch=False, script=True):
+        """Show the file; its `told` grows by what the page writes to the console.
+
+        With `touch` there is a finger; without `script` the page's own does not run.
+        """
         width, height = size
         context = self._browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,
+            has_touch=touch,
+            java_script_enabled=script,
         )
         context.set_default_timeout(MAX_WAIT_MS)
         tab = context.new_page()
@@ -73,13 +79,9 @@ def run_script(tab, script):
     return json.loads(json.dumps(found))
 
 
-@pytest.fixture(scope="module")
-def browser():
-    """A browser for one file of tests.
-
-    Not for all: as long as Playwright runs, its thread has an event loop, and what calls
-    `asyncio.run` there fails.
-    """
+@contextmanager
+def open_browser():
+    """Start a Chromium and close it at the end."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -88,3 +90,14 @@ def browser():
         )
         yield Browser(chromium)
         chromium.close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A browser for one file of tests.
+
+    Not for all: as long as Playwright runs, its thread has an event loop, and what calls
+    `asyncio.run` there fails.
+    """
+    with open_browser() as opened:
+        yield opened

@@ -150,4 +150,11 @@ def runs_of(*scores: dict | None, folder: Path):
     for path, score in zip(folders, scores, strict=True):
         if score is not None:
             judge(path, score)
-    return read_runs(folders)
+    return runs_in(folders)
+
+
+def runs_in(folders):
+    """Return the runs in the folders, all of which are whole."""
+    reading = read_runs(folders)
+    assert reading.unread == ()
+    return reading.runs

@@ -1,9 +1,8 @@
 import pytest
 
-from tests.report.make_runs import CLUSTERED, PROVENANCE, evaluation, judge, make_run
+from tests.report.make_runs import CLUSTERED, PROVENANCE, evaluation, judge, make_run, runs_in
 from vsda.report.arms import arm_verdict, arms, group_runs
 from vsda.report.compare import compare
-from vsda.report.read import read_runs
 
 OTHER_IMAGES = PROVENANCE | {"images": [{"name": "coco-train", "index_sha256": "other"}]}
 
@@ -14,7 +13,7 @@ def _arms(folder, *specs):
     for path, (_, _, mean) in zip(folders, specs, strict=True):
         if mean is not None:
             judge(path, evaluation(mean))
-    runs = read_runs(folders)
+    runs = runs_in(folders)
     return arms(runs, compare(runs))
 
 
@@ -35,19 +34,19 @@ def test_runs_that_differ_in_seed_and_description_are_one_arm(tmp_path):
         for seed in range(3)
     ]
 
-    assert group_runs(read_runs(folders)) == ((0, 1, 2),)
+    assert group_runs(runs_in(folders)) == ((0, 1, 2),)
 
 
 def test_another_setting_makes_another_arm(tmp_path):
     folders = [make_run(tmp_path / "a", {"seed": 0}), make_run(tmp_path / "b", CLUSTERED)]
 
-    assert group_runs(read_runs(folders)) == ((0,), (1,))
+    assert group_runs(runs_in(folders)) == ((0,), (1,))
 
 
 def test_same_seed_twice_is_no_repetition(tmp_path):
     folders = [make_run(tmp_path / name) for name in "ab"]
 
-    assert group_runs(read_runs(folders)) == ((0,), (1,))
+    assert group_runs(runs_in(folders)) == ((0,), (1,))
 
 
 def test_other_data_makes_another_arm(tmp_path):
@@ -56,7 +55,7 @@ def test_other_data_makes_another_arm(tmp_path):
         make_run(tmp_path / "b", {"seed": 1}, provenance=OTHER_IMAGES),
     ]
 
-    assert group_runs(read_runs(folders)) == ((0,), (1,))
+    assert group_runs(runs_in(folders)) == ((0,), (1,))
 
 
 def test_arm_has_the_mean_and_the_sample_deviation(tmp_path):
@@ -100,7 +99,7 @@ def test_arms_that_were_not_judged_alike_are_not_compared(tmp_path):
     folders = [make_run(tmp_path / "a"), make_run(tmp_path / "b", CLUSTERED)]
     judge(folders[0], evaluation(0.1))
     judge(folders[1], evaluation(0.5, num_frames=9))
-    runs = read_runs(folders)
+    runs = runs_in(folders)
 
     score = arms(runs, compare(runs))[1].scores[0]
 
@@ -150,7 +149,7 @@ def test_verdict_without_any_score_says_so(tmp_path):
     folders = [make_run(tmp_path / f"r{n}", {"seed": n}) for n in range(2)]
     for folder in folders:
         judge(folder, evaluation(None))
-    runs = read_runs(folders)
+    runs = runs_in(folders)
 
     assert arm_verdict(arms(runs, compare(runs)), 0).startswith("No mean")
 

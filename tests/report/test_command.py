@@ -73,6 +73,8 @@ def test_command_prints_json_when_asked(command, tmp_path):
         "size_bytes": out.stat().st_size,
         "runs": [["A", "run"]],
         "missing": [],
+        "damage": [],
+        "left_out": [],
     }
 
 
@@ -88,3 +90,15 @@ def test_command_passes_on_what_is_wrong_with_a_run(command, tmp_path):
 
 def test_command_needs_a_run(command):
     assert command().exit_code == 2
+
+
+def test_command_ends_with_3_where_a_part_cannot_be_read(command, tmp_path):
+    run = judge(make_run(tmp_path / "run"), evaluation())
+    (run / "evaluation" / "other.json").write_text("{")
+
+    result = command(run, tmp_path / "gone", "--out", tmp_path / "page.html")
+
+    assert result.exit_code == 3
+    assert "left out: " + str(tmp_path / "gone") in result.stderr
+    assert "other.json: not JSON" in result.stderr
+    assert result.stdout.splitlines()[-1] == f"report: {tmp_path / 'page.html'}"

@@ -3,16 +3,15 @@ import re
 
 import pytest
 
-from tests.report.make_runs import make_run
+from tests.report.make_runs import make_run, runs_in
 from vsda.report.curves import BOTTOM, LEFT, MAX_POINTS, RIGHT, TOP, charts, nice_ticks
-from vsda.report.read import read_runs
 
 NUMBER = re.compile(r"-?\d+\.\d")
 
 
 def _charts(folder, *logs, recipe=None):
     folders = [make_run(folder / f"r{n}", recipe, log=log) for n, log in enumerate(logs)]
-    return {chart.name: chart for chart in charts(read_runs(folders))}
+    return {chart.name: chart for chart in charts(runs_in(folders))}
 
 
 def _points(path):

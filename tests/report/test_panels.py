@@ -8,11 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.report.make_runs import make_run
-from vsda.errors import RunError
+from tests.report.make_runs import make_run, runs_in
 from vsda.report.html import write_report
 from vsda.report.panels import run_panels
-from vsda.report.read import read_runs
 
 
 def keep(run, *steps, name="panel", size=(200, 100)):
@@ -25,7 +23,7 @@ def keep(run, *steps, name="panel", size=(200, 100)):
 
 
 def panels(*folders):
-    runs = read_runs(folders)
+    runs = runs_in(folders)
     return run_panels(runs, range(len(runs)))
 
 
@@ -71,12 +69,22 @@ def test_wide_ones_are_made_smaller(tmp_path):
     assert decoded(found.last).shape == (500, 1600, 3)
 
 
-def test_a_damaged_one_is_told(tmp_path):
-    run = keep(make_run(tmp_path / "run"), 50)
+def test_a_damaged_one_is_told_and_the_other_is_shown(tmp_path):
+    run = keep(make_run(tmp_path / "run"), 50, 100)
     path = run / "panels" / "panel-000050.png"
     path.write_bytes(path.read_bytes()[:60])
-    with pytest.raises(RunError, match=r"panel-000050\.png: .*; remove it and make the page again"):
-        panels(run)
+
+    (found,) = panels(run)
+
+    assert (found.last.step, found.first) == (100, None)
+    assert re.search(r"panel-000050\.png: .*; remove it and make the page", found.damage[0])
+    assert "panel-000050.png" in write_report([run], tmp_path / "page.html").damage[0]
+
+
+def test_the_first_ones_are_made_only_if_wanted(tmp_path):
+    runs = runs_in([keep(make_run(tmp_path / "run"), 50, 100)])
+    (found,) = run_panels(runs, [0], with_first=False)
+    assert (found.last.step, found.first) == (100, None)
 
 
 def test_the_page_shows_them_with_run_and_step(tmp_path):

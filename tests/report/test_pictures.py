@@ -13,18 +13,17 @@ from tests.report.make_runs import (
     make_run,
     make_set,
     predict,
+    runs_in,
     truth_mask,
 )
-from vsda.errors import RunError
 from vsda.palette import class_colour
 from vsda.report.pictures import gallery
-from vsda.report.read import read_runs
 
 BEAR, CAMEL = "davis/bear/00000", "davis/camel/00001"
 
 
 def _gallery(folders, num_rows=8):
-    return gallery("davis-val", read_runs(folders), num_rows)
+    return gallery("davis-val", runs_in(folders), num_rows)
 
 
 def _run(folder, masks, **other):
@@ -150,7 +149,7 @@ def test_damaged_set_is_told(tmp_path):
     tar.write_bytes(tar.read_bytes()[:-512])
     run = _run(tmp_path / "a", {BEAR: truth_mask(0)}, place=str(place))
 
-    assert "its index says" in _gallery([run]).notes[0]
+    assert "its index says" in _gallery([run]).damage[0]
 
 
 def test_no_predictions_are_told(tmp_path):
@@ -178,17 +177,50 @@ def test_prediction_path_relative_to_the_evaluation_folder_is_found(tmp_path):
 
 
 @pytest.mark.parametrize("png", ["../../secret.png", "/etc/passwd"])
-def test_prediction_outside_of_the_run_is_refused(tmp_path, png):
+def test_prediction_outside_of_the_run_is_not_shown(tmp_path, png):
     run = judge(make_run(tmp_path / "a"), evaluation(predictions=[{"key": BEAR, "png": png}]))
 
-    with pytest.raises(RunError, match="lies outside of the run folder"):
-        _gallery([run])
+    found = _gallery([run])
+
+    assert found.rows == ()
+    assert "lies outside of the run folder" in found.damage[0]
 
 
-def test_damaged_prediction_is_named(tmp_path):
-    run = _run(tmp_path / "a", {BEAR: truth_mask(0)})
+def test_damaged_prediction_is_named_and_the_others_are_shown(tmp_path):
+    place = str(make_set(tmp_path / "shards"))
+    run = _run(tmp_path / "a", {BEAR: truth_mask(0), CAMEL: truth_mask(3)}, place=place)
     png = run / "evaluation" / "davis-val.predictions" / f"{BEAR}.png"
     png.write_bytes(png.read_bytes()[:50])
 
-    with pytest.raises(RunError, match=r"00000\.png: .*run `vsda evaluate` again"):
-        _gallery([run])
+    found = _gallery([run])
+
+    assert [row.predictions[0] is None for row in found.rows] == [True, False]
+    assert found.rows[0].truth
+    assert "00000.png" in found.damage[0]
+    assert "run `vsda evaluate` again" in found.damage[0]
+
+
+def test_damaged_prediction_without_a_frame_leaves_no_row(tmp_path):
+    run = _run(tmp_path / "a", {BEAR: truth_mask(0)})
+    (run / "evaluation" / "davis-val.predictions" / f"{BEAR}.png").write_bytes(b"no png")
+
+    assert _gallery([run]).rows == ()
+
+
+def test_share_of_right_pixels_leaves_out_what_is_not_counted(tmp_path):
+    place = str(make_set(tmp_path / "shards"))
+    truth = truth_mask(0)
+    half = truth.copy()
+    half[:, :48] = 200  # wrong in the left half
+    runs = [
+        _run(tmp_path / "a", {BEAR: np.where(truth == 255, PERSON, truth)}, place=place),
+        _run(tmp_path / "b", {BEAR: half}, place=place),
+        _run(tmp_path / "c", {BEAR: truth[:-1]}, place=place),
+    ]
+
+    right = _gallery(runs).rows[0].right
+
+    counted = (truth != 255).sum()
+    assert right[0] == 1
+    assert right[1] == pytest.approx((truth[:, 48:] != 255).sum() / counted)
+    assert right[2] is None

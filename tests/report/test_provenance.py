@@ -1,14 +1,13 @@
 import pytest
 
-from tests.report.make_runs import PROVENANCE, evaluation, judge, make_run
+from tests.report.make_runs import PROVENANCE, evaluation, judge, make_run, runs_in
 from vsda.report.provenance import differing_settings, facts, flatten, target_label_uses
-from vsda.report.read import read_runs
 
 WEIGHTS_LEAK = "The class weights were counted on the labels of the videos."
 
 
 def _run(folder, recipe=None, **parts):
-    return read_runs([make_run(folder / "run", recipe, **parts)])[0]
+    return runs_in([make_run(folder / "run", recipe, **parts)])[0]
 
 
 def test_nested_tables_become_dotted_keys_in_order():
@@ -59,7 +58,7 @@ def test_class_weights_from_labelled_videos_are_no_leak(tmp_path):
 def test_judged_on_the_labelled_videos_it_was_trained_with_is_told(tmp_path):
     folder = make_run(tmp_path / "run", {"labelled_videos": ["davis-val"]}, provenance=None)
 
-    assert target_label_uses(read_runs([judge(folder, evaluation(videos={"bear": 0.5}))])[0]) == (
+    assert target_label_uses(runs_in([judge(folder, evaluation(videos={"bear": 0.5}))])[0]) == (
         "Judged on davis-val, whose labels it was trained with.",
     )
 
@@ -68,7 +67,7 @@ def test_images_whose_labels_are_unused_taught_nothing(tmp_path):
     recipe = {"images": ["davis-val"], "image_labels": False, "labelled_videos": ["other"]}
     folder = make_run(tmp_path / "run", recipe, provenance=None)
 
-    assert target_label_uses(read_runs([judge(folder, evaluation(videos={"bear": 0.5}))])[0]) == ()
+    assert target_label_uses(runs_in([judge(folder, evaluation(videos={"bear": 0.5}))])[0]) == ()
 
 
 def test_any_flag_in_the_provenance_is_told(tmp_path):
@@ -80,7 +79,7 @@ def test_any_flag_in_the_provenance_is_told(tmp_path):
 def test_step_chosen_with_target_labels_is_told(tmp_path):
     folder = judge(make_run(tmp_path / "run"), evaluation(uses_target_labels=True))
 
-    assert target_label_uses(read_runs([folder])[0]) == (
+    assert target_label_uses(runs_in([folder])[0]) == (
         "The step that was judged on davis-val was chosen with them.",
     )
 
@@ -102,13 +101,13 @@ def test_judging_on_videos_that_were_trained_on_is_told(tmp_path):
     folder = make_run(tmp_path / "run", {"images": ["davis-val"]})
     judge(folder, evaluation(videos={"bear": 0.5}))
 
-    assert target_label_uses(read_runs([folder])[0]) == (
+    assert target_label_uses(runs_in([folder])[0]) == (
         "Judged on davis-val, whose labels it was trained with.",
     )
 
 
 def test_settings_that_differ_are_listed_with_every_value(tmp_path):
-    runs = read_runs(
+    runs = runs_in(
         [
             make_run(tmp_path / "a"),
             make_run(tmp_path / "b", {"adversarial": {"loss": "domain", "mu": 1.0}}),
@@ -127,7 +126,7 @@ def test_other_code_data_and_initial_weights_are_differences(tmp_path):
         "images": [{"name": "coco-train", "index_sha256": "cc" * 32, "folder": "/elsewhere"}],
         "initial_weights": {"sha256": "dd44", "file": "step.pt"},
     }
-    runs = read_runs([make_run(tmp_path / "a"), make_run(tmp_path / "b", provenance=other)])
+    runs = runs_in([make_run(tmp_path / "a"), make_run(tmp_path / "b", provenance=other)])
 
     assert differing_settings(runs) == (
         ("git_revision", ("0123456789abcdef", "fedc")),
@@ -145,7 +144,7 @@ def test_long_values_are_cut_and_say_so(tmp_path):
 
 
 def test_descriptions_do_not_count_as_a_difference(tmp_path):
-    runs = read_runs([make_run(tmp_path / "a"), make_run(tmp_path / "b", {"description": "x"})])
+    runs = runs_in([make_run(tmp_path / "a"), make_run(tmp_path / "b", {"description": "x"})])
 
     assert differing_settings(runs) == ()
 
@@ -172,6 +171,6 @@ def test_cut_log_is_told(tmp_path):
     with (folder / "metrics.jsonl").open("a") as file:
         file.write('{"step": 1')
 
-    assert facts(read_runs([folder])[0]).gaps == (
+    assert facts(runs_in([folder])[0]).gaps == (
         "The last line of metrics.jsonl was cut off and is left out.",
     )

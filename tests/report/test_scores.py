@@ -1,8 +1,7 @@
 import pytest
 
-from tests.report.make_runs import evaluation, judge, make_run, runs_of
+from tests.report.make_runs import evaluation, judge, make_run, runs_in, runs_of
 from vsda.report.compare import compare
-from vsda.report.read import read_runs
 
 
 def _only(runs):
@@ -142,7 +141,7 @@ def test_images_come_before_videos(tmp_path):
     judge(run, evaluation(name="a-videos", videos={"bear": 0.5}))
     judge(run, evaluation(name="z-images"))
 
-    assert [item.name for item in compare(read_runs([run]))] == ["z-images", "a-videos"]
+    assert [item.name for item in compare(runs_in([run]))] == ["z-images", "a-videos"]
 
 
 def test_class_rows_have_the_share_of_the_true_pixels(tmp_path):

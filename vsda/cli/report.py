@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vsda.errors import UsageError
+from vsda.errors import ExitCode, UsageError
+from vsda.report.extent import MAX_BYTES
 
 if TYPE_CHECKING:
     from vsda.report.arms import Arm
@@ -27,6 +28,10 @@ def report(
     pictures: Annotated[
         int, typer.Option(min=0, help="Frames shown of each evaluation set, at most.")
     ] = 8,
+    max_mb: Annotated[
+        float,
+        typer.Option(min=0.1, help="Pictures are left out until the page is no larger, in MB."),
+    ] = MAX_BYTES / 1e6,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print what was written as JSON.")
     ] = False,
@@ -34,7 +39,8 @@ def report(
     """Write one self-contained HTML page: scores, pictures, curves and provenance of the runs.
 
     It needs no network, and the same runs give the same bytes. The table of the runs' mean IoU is
-    printed too, with the difference to the first run.
+    printed too, with the difference to the first run. Folders and files that cannot be read are
+    left out and told, and the exit code is 3.
 
     Example: vsda report runs/source-only runs/clustered --out report.html
     """
@@ -42,14 +48,18 @@ def report(
 
     if out.is_dir():
         raise UsageError(f"--out {out}: is a folder; name a file, such as {out / 'report.html'}")
-    written = write_report(runs, out, title=title, num_pictures=pictures)
-    for line in written.missing:
+    written = write_report(
+        runs, out, title=title, num_pictures=pictures, max_bytes=round(1e6 * max_mb)
+    )
+    for line in (*written.damage, *written.missing, *written.left_out):
         typer.echo(f"left out: {line}", err=True)
     if as_json:
         typer.echo(_as_json(written))
-        return
-    _print_scores(runs)
-    typer.echo(f"\nreport: {written.path}")
+    else:
+        _print_scores(runs)
+        typer.echo(f"\nreport: {written.path}")
+    if written.damage:
+        raise typer.Exit(ExitCode.PARTIAL)
 
 
 def _print_scores(folders: list[Path]) -> None:
@@ -58,7 +68,7 @@ def _print_scores(folders: list[Path]) -> None:
     from vsda.report.compare import compare
     from vsda.report.read import read_runs
 
-    runs = read_runs(folders)
+    runs = read_runs(folders).runs
     results = compare(runs)
     _print_runs([run.name for run in runs], results)
     all_arms = arms(runs, results)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from vsda.report.compare import SetResult
 from vsda.report.provenance import flatten, origins
 from vsda.report.read import Run
+from vsda.report.scores import Range, mean_range
 from vsda.report.text import DECIMALS, mean_text, signed_text
 
 _NOT_PART_OF_AN_ARM = {"seed", "description"}
@@ -27,6 +28,7 @@ class ArmScore:
         num_judged: Runs that were judged.
         mean: Over them.
         deviation: Their sample standard deviation; None for a single run.
+        range: What other draws of the videos would give, bounds averaged over the runs.
         difference: Of the means, to the first arm; None where they cannot be compared.
         num_ahead: Runs that beat the first arm's run of the same seed.
         num_pairs: Runs that have such a partner.
@@ -36,6 +38,7 @@ class ArmScore:
     num_judged: int
     mean: float
     deviation: float | None
+    range: Range | None
     difference: float | None
     num_ahead: int
     num_pairs: int
@@ -123,8 +126,14 @@ def _scores(
     means = [_judged(result, group) for group in groups]
     comparable = result.caution is None
     return [
-        _score(means, number, _pairs(result, groups, runs, number), comparable=comparable)
-        for number in range(len(groups))
+        _score(
+            means,
+            number,
+            _pairs(result, groups, runs, number),
+            bounds=_range(result, group),
+            comparable=comparable,
+        )
+        for number, group in enumerate(groups)
     ]
 
 
@@ -133,6 +142,7 @@ def _score(
     number: int,
     pairs: Sequence[tuple[float, float]],
     *,
+    bounds: Range | None,
     comparable: bool,
 ) -> ArmScore | None:
     own = means[number]
@@ -144,6 +154,7 @@ def _score(
         num_judged=len(own),
         mean=statistics.fmean(own),
         deviation=statistics.stdev(own) if len(own) > 1 else None,
+        range=bounds,
         difference=statistics.fmean(own) - statistics.fmean(means[0]) if has_first else None,
         num_ahead=sum(_rounded(mine) > _rounded(first) for mine, first in pairs),
         num_pairs=len(pairs) if comparable else 0,
@@ -154,6 +165,11 @@ def _score(
 def _judged(result: SetResult, group: Sequence[int]) -> list[float]:
     means = [result.scores[position].mean_iou for position in group]
     return [mean for mean in means if mean is not None]
+
+
+def _range(result: SetResult, group: Sequence[int]) -> Range | None:
+    scores = [result.scores[position] for position in group]
+    return mean_range([score.range for score in scores if score.mean_iou is not None])
 
 
 def _pairs(

@@ -4,12 +4,15 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vsda.report.read import Run, VideoScore
+from vsda.report.evaluations import VideoScore
+from vsda.report.read import Run
 from vsda.report.scores import (
     Evaluations,
+    Range,
     Score,
     judged_alike,
     points,
+    range_points,
     set_scores,
     unlike_text,
     verdict,
@@ -25,12 +28,14 @@ class ClassRow:
         share: Of the true pixels, in [0, 1]; None if unknown.
         absent: It does not occur in the truth.
         points: One for each run; None where there is none.
+        ranges: What other draws of the videos would give, one for each run.
     """
 
     name: str
     share: float | None
     absent: bool
     points: tuple[float | None, ...]
+    ranges: tuple[Range | None, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,6 +110,9 @@ def _class_rows(evaluations: Evaluations) -> tuple[ClassRow, ...]:
             share=pixels.get(name, 0) / total if total else None,
             absent=all(name in item.absent for item in present if name in item.classes),
             points=tuple(points(item.iou.get(name)) if item else None for item in evaluations),
+            ranges=tuple(
+                range_points(item.iou_interval.get(name)) if item else None for item in evaluations
+            ),
         )
         for name in names
     )

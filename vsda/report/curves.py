@@ -4,14 +4,15 @@ Coordinates are those of a drawing of WIDTH by HEIGHT units, about one CSS pixel
 """
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vsda.report.read import Log, Run
+from vsda.report.log import Log
+from vsda.report.quantities import place, quantity
+from vsda.report.read import Run
 from vsda.report.text import axis_text
 
 WIDTH, HEIGHT = 360, 210
@@ -23,36 +24,6 @@ MAX_POINTS = 120
 
 Floats = NDArray[np.float64]
 
-_MAIN = {
-    "loss_segmentation": "Segmentation loss, images",
-    "validation_miou": "Mean IoU on the validation sets, points",
-    "train_miou": "Mean IoU of a batch, points",
-    "loss_adversarial": "Adversarial loss",
-    "accuracy_source": "Discriminator: images told right",
-    "accuracy_target": "Discriminator: frames told right",
-    "accuracy_same": "Discriminator: same-domain pairs",
-    "accuracy_cross": "Discriminator: cross-domain pairs",
-    "gradient_ratio": "Adversarial over segmentation gradient",
-    "data_wait": "Share of the time spent waiting for data",
-}
-_OTHERS = {
-    "loss": "Total loss",
-    "loss_auxiliary": "Auxiliary loss",
-    "learning_rate": "Learning rate",
-    "gradient_norm": "Gradient norm, network",
-    "discriminator_gradient_norm": "Gradient norm, discriminator",
-    "loss_scale": "Loss scale of 16 bits",
-    "skipped_steps": "Steps skipped so far",
-    "damaged_samples": "Damaged samples so far",
-    "images_per_s": "Images per second",
-    "step_ms": "Time of a step, ms",
-    "memory_bytes": "Peak memory, GiB",
-    "num_valid_clusters": "Clusters with pairs",
-}
-_TITLES = _MAIN | _OTHERS
-"""For people, in the order of the page; what is not among them comes last, by name."""
-
-_CLUSTER, _CLASS = "cluster_source_share_", "validation_iou_"
 _SHARES = ("accuracy", "cluster_source_share", "data_wait")
 """Prefixes of quantities in [0, 1]."""
 _FACTORS = {"train_miou": 100.0, "validation_": 100.0, "memory_bytes": 2.0**-30}
@@ -100,6 +71,7 @@ class Chart:
     Attributes:
         name: As logged.
         title: For people.
+        meaning: What it tells; empty where that is unknown.
         is_main: Belongs among those shown first.
         lines: At least one.
         x_ticks: (x, label).
@@ -110,6 +82,7 @@ class Chart:
 
     name: str
     title: str
+    meaning: str
     is_main: bool
     lines: tuple[Line, ...]
     x_ticks: tuple[tuple[float, str], ...]
@@ -138,7 +111,7 @@ class _Scale:
 def charts(runs: Sequence[Run]) -> tuple[Chart, ...]:
     """Return a chart for every quantity that any run logged: the main ones first."""
     names = {name for run in runs if run.log for name in run.log.values}
-    return tuple(_chart(name, runs) for name in sorted(names, key=_place))
+    return tuple(_chart(name, runs) for name in sorted(names, key=place))
 
 
 def chance(name: str, runs: Sequence[Run]) -> tuple[float, str] | None:
@@ -175,32 +148,19 @@ def _chart(name: str, runs: Sequence[Run]) -> Chart:
     x = _Scale(low=0, high=x_ticks[-1], start=LEFT, stop=RIGHT)
     y = _Scale(low=y_ticks[0], high=y_ticks[-1], start=BOTTOM, stop=TOP)
     lines = tuple(_line(place, letter, log, name, (x, y)) for place, letter, log in logged)
+    known = quantity(name)
     heard = {letter for _, letter, _ in logged}
     return Chart(
         name=name,
-        title=_title(name),
-        is_main=name in _MAIN,
+        title=known.title,
+        meaning=known.meaning,
+        is_main=known.is_main,
         lines=lines,
         x_ticks=tuple((x.at(tick), axis_text(tick)) for tick in x_ticks),
         y_ticks=tuple((y.at(tick), axis_text(tick)) for tick in y_ticks),
         reference=_reference(y.at(level[0]), level[1], lines) if level else None,
         silent=tuple(run.letter for run in runs if run.letter not in heard),
     )
-
-
-def _place(name: str) -> tuple[int, list[int | str]]:
-    """Return where a chart stands: as titles are listed, then by name with numbers as numbers."""
-    place = list(_TITLES).index(name) if name in _TITLES else len(_TITLES)
-    words = re.split(r"(\d+)", name)
-    return place, [int(word) if word.isdecimal() else word for word in words]
-
-
-def _title(name: str) -> str:
-    if name.startswith(_CLUSTER):
-        return f"Cluster {name.removeprefix(_CLUSTER)}: share of image tokens"
-    if name.startswith(_CLASS):
-        return f"IoU of {name.removeprefix(_CLASS)} on the validation sets, points"
-    return _TITLES.get(name, name)
 
 
 def _drawn(log: Log, name: str) -> Floats:

@@ -31,29 +31,43 @@ class Panel:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunPanels:
-    """What a run kept; `position` is the run's among all, `first` None where there is only one."""
+    """What a run kept.
+
+    Attributes:
+        position: Of the run among all.
+        last: None where it is damaged.
+        first: None where there is only one, where it is damaged or not asked for.
+        damage: What is wrong with a picture that is not here.
+    """
 
     position: int
-    last: Panel
+    last: Panel | None
     first: Panel | None
+    damage: tuple[str, ...]
 
 
-def run_panels(runs: Sequence[Run], positions: Sequence[int]) -> list[RunPanels]:
-    """Return the panels of the runs at `positions` that have any.
-
-    Raises:
-        RunError: A picture is damaged.
-    """
+def run_panels(
+    runs: Sequence[Run], positions: Sequence[int], *, with_first: bool = True
+) -> list[RunPanels]:
+    """Return the panels of the runs at `positions` that have any, the first ones if wanted."""
     found = [(position, _files(runs[position].folder / PANELS)) for position in positions]
     return [
-        RunPanels(
-            position=position,
-            last=_panel(*files[-1]),
-            first=_panel(*files[0]) if len(files) > 1 else None,
-        )
+        _run_panels(position, files[-1], files[0] if with_first and len(files) > 1 else None)
         for position, files in found
         if files
     ]
+
+
+def _run_panels(position: int, last: tuple[int, Path], first: tuple[int, Path] | None) -> RunPanels:
+    panels: list[Panel | None] = []
+    damage = []
+    for wanted in (last, first):
+        try:
+            panels.append(_panel(*wanted) if wanted else None)
+        except RunError as error:
+            panels.append(None)
+            damage.append(str(error))
+    return RunPanels(position=position, last=panels[0], first=panels[1], damage=tuple(damage))
 
 
 def _files(folder: Path) -> list[tuple[int, Path]]:

@@ -5,14 +5,19 @@ were judged alike: same number of frames, classes, size and true pixels of each 
 """
 
 import shlex
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vsda.report.read import Evaluation, Run
+from vsda.report.evaluations import Evaluation, Interval
+from vsda.report.read import Run
 from vsda.report.text import DECIMALS, points_text, signed_text
 
 Evaluations = Sequence[Evaluation | None]
 """One for each run; None where a run was not judged on the set."""
+
+Range = tuple[float, float]
+"""Low and high, in points."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,6 +27,7 @@ class Score:
     Attributes:
         run: Its letter.
         mean_iou: None where there is no evaluation, or where it has no mean.
+        range: What other draws of the videos would give; None where that is unknown.
         step: Of the checkpoint that was judged.
         difference: To the first run, before rounding; None where the two cannot be compared.
         best: No other run on this set reaches it.
@@ -32,6 +38,7 @@ class Score:
 
     run: str
     mean_iou: float | None
+    range: Range | None = None
     step: int | None = None
     difference: float | None = None
     best: bool = False
@@ -50,6 +57,7 @@ def set_scores(name: str, runs: Sequence[Run], evaluations: Evaluations) -> tupl
         score = Score(
             run=run.letter,
             mean_iou=means[position],
+            range=None if item is None else range_points(item.interval),
             step=None if item is None else item.step,
             difference=difference,
             best=position == best,
@@ -118,6 +126,20 @@ def verdict(scores: Sequence[Score], runs: Sequence[Run], *, alike: bool) -> str
 def points(iou: float | None) -> float | None:
     """Return an IoU in [0, 1] as points."""
     return None if iou is None else 100 * iou
+
+
+def range_points(interval: Interval) -> Range | None:
+    """Return an interval of IoUs in [0, 1] as points."""
+    return None if interval is None else (100 * interval[0], 100 * interval[1])
+
+
+def mean_range(ranges: Sequence[Range | None]) -> Range | None:
+    """Return the means of the low and of the high bounds; None where one is unknown."""
+    known = [each for each in ranges if each is not None]
+    if not known or len(known) < len(ranges):
+        return None
+    low, high = (statistics.fmean(bounds) for bounds in zip(*known, strict=True))
+    return low, high
 
 
 def _lead(top: Score, first: str) -> str:

@@ -26,6 +26,12 @@ def mean_text(mean: float, deviation: float | None) -> str:
     return f"{points_text(mean)}{spread}"
 
 
+def range_text(bounds: tuple[float, float]) -> str:
+    """Return the low and the high end of a range in points."""
+    low, high = (points_text(bound).replace("-", _MINUS) for bound in bounds)
+    return f"{low} to {high}"
+
+
 def share_text(share: float) -> str:
     """Return a share in [0, 1] as per cent with two significant digits."""
     if 0 < share < 0.001:

@@ -1,0 +1,140 @@
+"""Make the pictures of the README from what `vsda demo` left, in a real browser.
+
+    python -m tests.readme_pictures DEMO OUT
+
+Writes demo.png, report.png and sets.png into the folder OUT and prints their sizes.
+"""
+
+import io
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from tests.chromium import open_browser, run_script
+from tests.conftest import ROOT
+from vsda.recipes.demo import DemoRecipe
+from vsda.recipes.load import load_recipe
+
+MOST_BYTES = 400_000
+"""Of a picture: a README is read on phones, too."""
+GALLERY_ROWS = 4
+ROWS_PX = 900
+"""Width of their picture, about that of a README."""
+PAPER = (208, 213, 221)
+
+
+def main(demo, out):
+    """Make all pictures."""
+    report = make_report(demo)
+    with open_browser() as browser, tempfile.TemporaryDirectory() as folder:
+        pictures = {
+            "demo.png": rows_picture(browser, report),
+            "report.png": report_picture(browser, report),
+            "sets.png": sets_picture(browser, make_sets(Path(folder))),
+        }
+    for name, picture in pictures.items():
+        size_bytes = save(picture, out / name)
+        sys.stdout.write(f"{out / name}: {picture.width} x {picture.height}, {size_bytes} bytes\n")
+
+
+def make_report(demo):
+    """Run the demo's own report command again; return the page."""
+    steps = load_recipe(DemoRecipe, ROOT / "pipelines" / "demo.toml").steps
+    (command,) = [step.command for step in steps if step.command[0] == "report"]
+    vsda(*(argument.format(out=demo) for argument in command))
+    return demo / "report.html"
+
+
+def make_sets(folder):
+    """Make a world of a few large frames; return the page of its videos."""
+    world, shards, page = folder / "world", folder / "shards", folder / "sets.html"
+    sizes = {"images": 1, "val-images": 1, "videos": 1, "val-videos": 6, "val-frames": 8}
+    sizes |= {"frames": 1, "size-px": 256}
+    options = [part for name, value in sizes.items() for part in (f"--{name}", str(value))]
+    vsda("synth", "--out", world, "--style", "dim", *options)
+    class_map = world / "davis" / "objects.tsv"
+    vsda("prepare", "davis", "--root", world / "davis", "--out", shards, "--class-map", class_map)
+    vsda("shards", "show", shards / "davis-val", "--html", page)
+    return page
+
+
+def rows_picture(browser, report):
+    """Return the legend and the last rows of the last set: frame, truth, predictions."""
+    with browser.open(report, size=(1100, 1000)) as tab:  # as wide as five columns need
+        places = run_script(
+            tab,
+            f"""const gallery = all(".gallery").at(-1);
+            gallery.querySelector(".wipe").hidden = true;
+            gallery.querySelectorAll(".put").forEach((button) => {{ button.hidden = true; }});
+            const box = (part) => part.getBoundingClientRect();
+            const rows = [...gallery.querySelectorAll(".row")].slice(-{GALLERY_ROWS});
+            const legend = gallery.querySelector(".legend");
+            rows[0].before(legend);
+            return [box(legend).top + scrollY - 8, box(rows.at(-1)).bottom + scrollY];""",
+        )
+        picture = clipped(tab, *places)
+    return picture.resize((ROWS_PX, round(picture.height * ROWS_PX / picture.width)))
+
+
+def report_picture(browser, report):
+    """Return the page on a desk, light, beside the page on a phone, dark."""
+    height_px = 900
+    with browser.open(report, size=(960, height_px)) as tab:
+        run_script(
+            tab,
+            """all(".before").at(-1).click();  // from the first frame to the last
+            const slider = all(".stage input").at(-1);
+            slider.value = 45; slider.dispatchEvent(new Event("input"));
+            all(".gallery").at(-1).scrollIntoView();""",
+        )
+        desk = shot(tab)
+    with browser.open(report, size=(400, height_px), scheme="dark") as tab:
+        run_script(tab, 'one("#scores table").scrollIntoView();')
+        phone = shot(tab)
+    both = Image.new("RGB", (desk.width + 8 + phone.width, height_px), PAPER)
+    both.paste(desk, (0, 0))
+    both.paste(phone, (desk.width + 8, 0))
+    return both
+
+
+def sets_picture(browser, page):
+    """Return the page of a set as it opens."""
+    with browser.open(page, size=(1280, 860)) as tab:
+        run_script(tab, 'await until(() => all("img, canvas").length > 4); await pause(500);')
+        return shot(tab)
+
+
+def clipped(tab, top, bottom):
+    """Return a part of the page, in its full width."""
+    clip = {"x": 0, "y": top, "width": tab.viewport_size["width"], "height": bottom - top}
+    return shot(tab, full_page=True, clip=clip)
+
+
+def shot(tab, **options):
+    """Return what the screen shows."""
+    return Image.open(io.BytesIO(tab.screenshot(**options))).convert("RGB")
+
+
+def save(picture, path):
+    """Write a picture as PNG, with as many bits as fit into the size; return its bytes.
+
+    A palette would be smaller still, but moves the classes' colours.
+    """
+    for bits in (8, 6, 5, 4):
+        ImageOps.posterize(picture, bits).save(path, optimize=True)
+        if path.stat().st_size <= MOST_BYTES:
+            break
+    return path.stat().st_size
+
+
+def vsda(*arguments):
+    """Run a command of vsda."""
+    command = [sys.executable, "-m", "vsda", *map(str, arguments)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))
