@@ -57,8 +57,12 @@ def _iou_scores(tally: Tally, names: tuple[str, ...]) -> dict[str, Any]:
 def _intervals(units: list[ClassCounts], names: tuple[str, ...]) -> dict[str, Any]:
     if not units:
         return {"interval": None, "iou_interval": dict.fromkeys(names)}
-    ious = drawn_ious(ClassCounts.stacked(units))
-    by_class = {name: interval(ious[:, index], len(units)) for index, name in enumerate(names)}
+    stacked = ClassCounts.stacked(units)
+    ious = drawn_ious(stacked)
+    num_with_class = (stacked.truth > 0).sum(axis=0).tolist()  # a class of one video has no spread
+    by_class = {
+        name: interval(ious[:, index], num_with_class[index]) for index, name in enumerate(names)
+    }
     return {
         "interval": interval(mean_over_classes(ious), len(units)),
         "iou_interval": by_class,
