@@ -27,17 +27,13 @@ PAPER = (208, 213, 221)
 
 
 def main(demo, out):
-    """Make all pictures."""
-    report = make_report(demo)
-    with open_browser() as browser, tempfile.TemporaryDirectory() as folder:
-        pictures = {
-            "demo.png": rows_picture(browser, report),
-            "report.png": report_picture(browser, report),
-            "sets.png": sets_picture(browser, make_sets(Path(folder))),
-        }
-    for name, picture in pictures.items():
-        size_bytes = save(picture, out / name)
-        sys.stdout.write(f"{out / name}: {picture.width} x {picture.height}, {size_bytes} bytes\n")
+    """Make all pictures, each as soon as it can be."""
+    with tempfile.TemporaryDirectory() as folder:
+        report, sets = make_report(demo), make_sets(Path(folder))
+        with open_browser() as browser:
+            save(rows_picture(browser, report), out / "demo.png")
+            save(report_picture(browser, report), out / "report.png")
+            save(sets_picture(browser, sets), out / "sets.png")
 
 
 def make_report(demo):
@@ -50,15 +46,14 @@ def make_report(demo):
 
 def make_sets(folder):
     """Make a world of a few large frames; return the page of its videos."""
-    world, shards, page = folder / "world", folder / "shards", folder / "sets.html"
-    sizes = {"images": 1, "val-images": 1, "videos": 1, "val-videos": 6, "val-frames": 8}
-    sizes |= {"frames": 1, "size-px": 256}
+    sizes = {"images": 1, "val-images": 1, "videos": 1, "frames": 1, "size-px": 256}
+    sizes |= {"val-videos": 6, "val-frames": 8}
     options = [part for name, value in sizes.items() for part in (f"--{name}", str(value))]
-    vsda("synth", "--out", world, "--style", "dim", *options)
-    class_map = world / "davis" / "objects.tsv"
-    vsda("prepare", "davis", "--root", world / "davis", "--out", shards, "--class-map", class_map)
-    vsda("shards", "show", shards / "davis-val", "--html", page)
-    return page
+    vsda("synth", "--out", "world", "--style", "dim", *options, inside=folder)
+    source = ["--root", "world/davis", "--class-map", "world/davis/objects.tsv"]
+    vsda("prepare", "davis", *source, "--out", "shards", inside=folder)
+    vsda("shards", "show", "shards/davis-val", "--html", "sets.html", inside=folder)
+    return folder / "sets.html"
 
 
 def rows_picture(browser, report):
@@ -119,21 +114,23 @@ def shot(tab, **options):
 
 
 def save(picture, path):
-    """Write a picture as PNG, with as many bits as fit into the size; return its bytes.
+    """Write a picture as PNG, with as many bits as fit into the size, and tell its size.
 
     A palette would be smaller still, but moves the classes' colours.
     """
     for bits in (8, 6, 5, 4):
         ImageOps.posterize(picture, bits).save(path, optimize=True)
-        if path.stat().st_size <= MOST_BYTES:
+        size_bytes = path.stat().st_size
+        if size_bytes <= MOST_BYTES:
             break
-    return path.stat().st_size
+    sys.stdout.write(f"{path}: {picture.width} x {picture.height}, {size_bytes} bytes\n")
+    sys.stdout.flush()
 
 
-def vsda(*arguments):
-    """Run a command of vsda."""
+def vsda(*arguments, inside=None):
+    """Run a command of vsda, in the folder `inside`, as the page shows paths as they are given."""
     command = [sys.executable, "-m", "vsda", *map(str, arguments)]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=inside)
 
 
 if __name__ == "__main__":
