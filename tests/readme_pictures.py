@@ -17,6 +17,7 @@ from tests.chromium import open_browser, run_script
 from tests.conftest import ROOT
 from vsda.recipes.demo import DemoRecipe
 from vsda.recipes.load import load_recipe
+from vsda.storage import write_atomic
 
 MOST_BYTES = 400_000
 """Of a picture: a README is read on phones, too."""
@@ -119,10 +120,12 @@ def save(picture, path):
     A palette would be smaller still, but moves the classes' colours.
     """
     for bits in (8, 6, 5, 4):
-        ImageOps.posterize(picture, bits).save(path, optimize=True)
-        size_bytes = path.stat().st_size
+        png = io.BytesIO()
+        ImageOps.posterize(picture, bits).save(png, format="PNG", optimize=True)
+        size_bytes = len(png.getvalue())
         if size_bytes <= MOST_BYTES:
             break
+    write_atomic(path, png.getvalue())
     sys.stdout.write(f"{path}: {picture.width} x {picture.height}, {size_bytes} bytes\n")
     sys.stdout.flush()
 
