@@ -62,11 +62,14 @@ def write_jpegs(folder, frames):
 
 
 def write_lossless(path, frames, times=None, time_base=Fraction(1, 30), pixel_aspect=1):
-    """Write a video that gives back the very frames, frame i at `times[i]`."""
+    """Write a video that gives back the very frames, frame i at `times[i]`.
+
+    H.264 says itself what shape pixels have; of other codecs, Matroska is not told by PyAV.
+    """
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("ffv1", rate=30)
+        stream = container.add_stream("libx264rgb", rate=30, options={"qp": "0", "g": "1"})
         stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = "bgr0"
+        stream.pix_fmt = "rgb24"
         stream.codec_context.sample_aspect_ratio = pixel_aspect
         stream.time_base = stream.codec_context.time_base = time_base
         for number, frame in enumerate(frames):
