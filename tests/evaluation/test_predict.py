@@ -195,3 +195,12 @@ def test_logits_are_resized_by_the_centres_of_their_pixels():
     logits = torch.zeros(2, 1, 4)
     logits[1, 0] = torch.tensor([-1.0, -1.0, -1.0, 2.0])
     assert class_indices(logits, (1, 16)).tolist() == [[0] * 11 + [1] * 5]
+
+
+@pytest.mark.parametrize("num_scores", [1, 2, 12, 256])
+def test_the_first_of_equally_high_classes_is_the_best(num_scores):
+    logits = torch.randint(-2, 2, (num_scores, 24, 40)).float()  # with many ties
+    logits[:, 0, :4] = -torch.inf
+    found = class_indices(logits, (24, 40))
+    assert found.dtype == np.uint8
+    assert np.array_equal(found, logits.argmax(dim=0).numpy())
