@@ -22,22 +22,24 @@ class Extent:
         shard: Index of its shard in the set.
         key: Key of the sample.
         spans: Offset and size of each field's data in the tar, in bytes; at least one.
+        start: Where the header of the first field lies.
+        end: Where the last field ends.
     """
 
     position: int
     shard: int
     key: str
     spans: Mapping[str, tuple[int, int]]
+    start: int
+    end: int
 
-    @property
-    def start(self) -> int:
-        """Where the header of the first field lies."""
-        return min(offset for offset, _ in self.spans.values()) - HEADER_BYTES
-
-    @property
-    def end(self) -> int:
-        """Where the last field ends."""
-        return max(offset + size for offset, size in self.spans.values())
+    @classmethod
+    def of(
+        cls, position: int, shard: int, key: str, spans: Mapping[str, tuple[int, int]]
+    ) -> "Extent":
+        """Return the extent of such fields."""
+        start, end = min(spans.values())[0], max(map(sum, spans.values()))
+        return cls(position, shard, key, spans, start - HEADER_BYTES, end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,8 @@ class LocalExtents:
         """
         found: dict[int, Fields] = {}
         for run in runs(extents):
-            start = run.start
-            data = self._tars.read(run.shard, start, run.size)
+            start, size = run.start, run.size
+            data = self._tars.read(run.shard, start, size)
             for extent in run.extents:
                 found[extent.position] = cut_out(self._set, extent, data, start)
         return found

@@ -65,6 +65,7 @@ class RandomAccessShards:
         counts = [info.nsamples for info in shard_set.index.shards]
         self._starts = list(itertools.accumulate(counts, initial=0))
         self._tables: dict[int, IdxTable] = {}
+        self._last: tuple[int, SampleEntry] | None = None
         self._remote = (
             None
             if is_local(shard_set.folder)
@@ -96,10 +97,15 @@ class RandomAccessShards:
         Raises:
             ShardError: The `.idx` of its shard is missing, damaged or contradicts the index.
         """
+        last = self._last  # asked for several times in a row: for its fields, its key, its place
+        if last is not None and last[0] == position:
+            return last[1]
         shard = self._shard_of(position)
         table = self._table(shard)
         row = position - self._starts[shard]
-        return SampleEntry(table.keys[row], shard, table.sample_fields(row))
+        found = SampleEntry(table.keys[row], shard, table.sample_fields(row))
+        self._last = (position, found)
+        return found
 
     def positions_with(self, field: str) -> NDArray[np.int64]:
         """Return the positions of the samples that have a field, in order.
@@ -170,7 +176,7 @@ class RandomAccessShards:
                 f"it has {', '.join(entry.fields)}"
             )
         spans = {name: entry.fields[name] for name in fields}
-        return Extent(position, entry.shard, entry.key, spans)
+        return Extent.of(position, entry.shard, entry.key, spans)
 
     def _shard_of(self, position: int) -> int:
         if not 0 <= position < len(self):
