@@ -173,7 +173,7 @@ class TestRandomAccess:
         shards = RandomAccessShards(davis)
         for position in (0, 2, 5, 1, 3, 5, 0):
             assert shards.read(position, ("jpg",)) == {"jpg": written()[position].jpg}
-        links = [os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.exists()]
+        links = [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.exists()]
         assert len([link for link in links if link.startswith(davis.folder)]) == 1
 
     @pytest.mark.parametrize("start", ["fork", "spawn"])
