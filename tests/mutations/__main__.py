@@ -64,7 +64,8 @@ def noticed_by(fault: Fault, copy: Path) -> str | None:
         )
     finally:
         path.write_text(sound)
-    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    marks = ("FAILED tests/", "ERROR tests/")  # a log's lines may start with ERROR, too
+    failed = [line for line in done.stdout.splitlines() if line.startswith(marks)]
     if done.returncode != 1 or not failed:
         return None
     return failed[0].split(" ")[1]
