@@ -15,12 +15,13 @@ import torch
 
 from tests.tables.making import grid_of, make_data, write_table_file
 from tests.training.processes import started
-from vsda.errors import RunError
+from vsda.errors import RunError, StoppedError
 from vsda.tables.record import State, read_record, state_of
 from vsda.tables.results import gather
 from vsda.tables.run import run_here
 from vsda.tables.work import HowToRun, Job, run_cell
 from vsda.tables.write import write_table
+from vsda.training.metrics_log import MetricsLog
 
 SAME = ("table.md", "table.html", "table.csv", "claims.csv", "classes.csv")
 
@@ -87,16 +88,38 @@ def test_finished_cells_are_not_touched(whole, how):
     assert before == after
 
 
+def test_a_table_stopped_in_a_run_is_resumed_to_the_same_bytes(home, whole, how, monkeypatch):
+    grid = grid_in(home, home / "stopped")
+    write = MetricsLog.write
+
+    def write_and_stop(self, step, values):
+        write(self, step, values)
+        if step == 3 and (home / "stopped" / "plain" / "seed-1").exists():
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(MetricsLog, "write", write_and_stop)
+    with pytest.raises(StoppedError):
+        run_here(grid.cells, how, refused={})
+    monkeypatch.undo()
+    assert_is_resumed(home, grid, how)
+
+
+@pytest.mark.slow
 def test_a_table_killed_in_a_run_is_resumed_to_the_same_bytes(home, whole, how):
     out = home / "killed"
     command = ["tables", home / "table.toml", "--out", out, "--pictures", "1"]
     kill_in_the_middle(home, command, out / "plain" / "seed-1")
-    grid = grid_in(home, out)
+    assert_is_resumed(home, grid_in(home, out), how)
+
+
+def assert_is_resumed(home, grid, how):
+    """Go on with a table that came to an end in its third run; compare it with the whole one."""
     states = {cell.name: state_of(cell, read_record(cell)) for cell in grid.cells}
     assert states["plain/0"] is State.DONE
     assert states["clustered/1"] is State.NEW
     ran = run_here(grid.cells, how, refused={})
     assert (len(ran.done), ran.failed) == (5, {})
+    out = grid.cells[0].run_dir.parent.parent
     write_table(gather(grid), out)
     assert_same_table(out, home / "whole")
 
