@@ -12,7 +12,7 @@ demo: $(VENV)/.train
 
 # Files of tests are shared by two processes; each computes with one thread, or they would get in each other's way.
 test: $(VENV)/.dev lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -614,7 +614,7 @@ def test_two_processes_share_cookies_without_touching_them(youtube, served, tmp_
 
 
 def test_ctrl_c_keeps_what_came_for_the_next_call(youtube, served, folder):
-    with FaultyServer(served, bytes_per_s=100_000) as server:
+    with FaultyServer(served, bytes_per_s=30_000) as server:
         youtube.says(file=f"{server.url}/film.mp4")
         process = start(folder)
         deadline = time.monotonic() + 30

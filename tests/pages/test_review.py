@@ -20,6 +20,8 @@ ROWS = [
     ("test", "elsewhere", "*", "dog", "dog", "unsure"),
     ("test", "people1", "*", "person", "person", "seen"),
 ]
+_KEPT_MS = 1000
+"""The browser takes a moment to tell its storage, which another process of it reads again."""
 HEADER = ("Regions of FBMS-59.", "", "Written by hand.")
 
 
@@ -165,6 +167,7 @@ class TestInTheBrowser:
     def test_answers_stay_when_the_page_is_opened_again_and_can_be_forgotten(self, browser, page):
         with browser.open(page) as tab:
             run_script(tab, "await press('Enter');")
+            tab.wait_for_timeout(_KEPT_MS)
             tab.reload()
             assert tab.text_content("#count") == "2 of 6 settled"
             tab.on("dialog", lambda dialog: dialog.accept())
