@@ -33,6 +33,7 @@ def test_the_table_has_the_papers_figure_and_what_training_adds():
     assert "patch" not in images
 
 
+@pytest.mark.slow
 def test_every_placement_is_listed_once_for_networks_that_are_alike():
     rows = run("swin-patch", "swin-images", "--small").partition("\n\n")[2].splitlines()
     places = [row.split()[4] for row in rows[1:]]
@@ -56,6 +57,7 @@ def test_json_has_exact_numbers():
     assert found["added_to_step"] == 32 * 4096 * 4608 + found["step"]["discriminator"]
 
 
+@pytest.mark.slow
 def test_settings_laid_over_the_recipes_count():
     small = json.loads(run("swin-images", "--set", "size_px=128", "--json"))["swin-images"]
     assert small["network"]["height_px"] == 128
