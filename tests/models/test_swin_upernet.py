@@ -43,12 +43,12 @@ def test_an_odd_image_is_filled_up_with_zeros_below_and_to_the_right():
 
 @torch.no_grad()
 def test_tokens_are_normalised():
-    torch.manual_seed(0)  # a token whose values hardly vary shows the norm's epsilon
     network = SwinUperNet(depths=(2, 2), num_heads=(1, 2), **TINY)
-    tokens = network.encode(torch.randn(2, 3, 64, 64))["patch"].normed
+    # Far from 0, where the norm's epsilon would show.
+    tokens = network.encode(10 * torch.randn(2, 3, 64, 64))["patch"].normed
     torch.testing.assert_close(tokens.mean(-1), torch.zeros(2, 16, 16), rtol=0, atol=1e-5)
     torch.testing.assert_close(
-        tokens.var(-1, correction=0), torch.ones(2, 16, 16), rtol=1e-2, atol=0
+        tokens.var(-1, correction=0), torch.ones(2, 16, 16), rtol=1e-3, atol=0
     )
 
 
