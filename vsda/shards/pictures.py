@@ -121,31 +121,23 @@ def _open(data: bytes, kinds: tuple[Kind, ...]) -> ImageFile:
     return image
 
 
-def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Yield kind, start and length of the content of a PNG's chunks, to its end.
+def _check_png(data: bytes) -> None:
+    """Compare all check sums: Pillow reads past those of the pixels, whatever bits changed.
 
     Raises:
         PictureError: A chunk has another check sum, or the file ends early.
     """
-    view, at = memoryview(data), len(_MAGIC["PNG"])
-    kind = b""
+    if data[12:16] != b"IHDR":
+        raise PictureError("its first chunk is not its header")
+    view, at, kind = memoryview(data), len(_MAGIC["PNG"]), b""
     while kind != b"IEND":
         if at + _PNG_EXTRA > len(data):
             raise PictureError("the file ends before its last chunk")
-        length = int.from_bytes(view[at : at + 4], "big")
-        kind, start, stop = bytes(view[at + 4 : at + 8]), at + 8, at + 8 + length
+        stop = at + 8 + int.from_bytes(view[at : at + 4], "big")
+        kind = bytes(view[at + 4 : at + 8])
         if view[stop : stop + 4] != zlib.crc32(view[at + 4 : stop]).to_bytes(4, "big"):
             raise PictureError(f"a chunk {kind!r} has another check sum; bits of it changed")
-        yield kind, start, length
         at = stop + 4
-
-
-def _check_png(data: bytes) -> None:
-    """Compare all check sums: Pillow reads past those of the pixels, whatever bits changed."""
-    if data[12:16] != b"IHDR":
-        raise PictureError("its first chunk is not its header")
-    for _ in png_chunks(data):
-        pass
 
 
 def _check_work(image: Image.Image, num_scans: int) -> None:

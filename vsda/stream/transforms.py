@@ -13,7 +13,6 @@ from vsda.errors import ShardError
 from vsda.shards.pictures import PictureError, opened_picture
 from vsda.stream.geometry import View, Window, fill_outside, pixels_of
 from vsda.stream.plain_jpeg import decode_plain
-from vsda.stream.plain_png import decode_plain_mask
 from vsda.taxonomy import IGNORE_INDEX
 
 IMAGE_MEAN = (0.485, 0.456, 0.406)
@@ -130,8 +129,6 @@ def open_mask(data: bytes) -> Image.Image:
         ShardError: It cannot be decoded, or is no 8-bit grey picture.
     """
     try:
-        if (plain := decode_plain_mask(data)) is not None:
-            return plain
         with opened_picture(data, "PNG") as image:
             image.load()
     except PictureError as error:
