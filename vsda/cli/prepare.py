@@ -40,7 +40,14 @@ def davis(
     remap: Remap = None,
     classes: Classes = None,
     outside: Outside = None,
-    split: Split = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="train, val, all for both, or unlabelled for the frames alone of the sequences "
+            "that you list in ImageSets/2017/unlabelled.txt.",
+            show_default="all",
+        ),
+    ] = None,
     resolution: Annotated[
         str | None, typer.Option(help="480p or Full-Resolution.", show_default="480p")
     ] = None,

@@ -10,6 +10,8 @@ Layout: `JPEGImages/<resolution>/<sequence>/<frame>.jpg`, `Annotations/<resoluti
 * `unsupervised`: a value of `Annotations_unsupervised` is an object id too, of more objects and in
   another order, and no table says their classes. Object ids alone, or the user's `--class-map`.
 
+The split `unlabelled` is the frames alone of the sequences that a list of the user's names.
+
 Known oddities: grey masks, masks with alpha, masks a pixel narrower than their frame, and the
 binary masks of DAVIS-2016.
 """
@@ -20,16 +22,20 @@ from typing import Any
 import numpy as np
 
 from vsda.datasets.davis.layout import (
+    UNLABELLED,
     DavisOptions,
     FoundSequence,
     Layout,
     find_sequences,
     open_layout,
 )
+from vsda.datasets.davis.notes import left_out_note, list_note, manifest_notes
 from vsda.datasets.davis.objects import ValueTables, check_table, table_settings, value_tables
 from vsda.datasets.davis.semantics import semantic_notes, semantic_settings, semantic_tables
+from vsda.datasets.davis.unlabelled import list_unlabelled
 from vsda.datasets.frames import (
     PALETTE_MODE,
+    EncodedImage,
     StoredMask,
     check_sizes,
     present_classes,
@@ -49,8 +55,7 @@ from vsda.datasets.listing import (
     frame_order,
 )
 from vsda.errors import ItemError, Outcome
-from vsda.manifests import davis_sequences
-from vsda.sample import FrameFacts, Sample, legal_key
+from vsda.sample import FrameFacts, Mask, Sample, legal_key
 from vsda.taxonomy import BACKGROUND_ID, IGNORE_INDEX
 
 NAME = "davis"
@@ -67,6 +72,8 @@ def list_split(request: Request) -> Listing:
     Raises:
         UsageError: COCO ids are asked for, and no table says which class the objects have.
     """
+    if request.split == UNLABELLED:
+        return list_unlabelled(NAME, request)
     check_table(request)
     layout = open_layout(request)
     found, is_listed = find_sequences(layout, request.split)
@@ -85,25 +92,19 @@ def list_split(request: Request) -> Listing:
             *(failure for sequence in kept for failure in _missing(layout, sequence)),
         ),
         notes=(
-            *_list_note(layout, request.split, is_listed=is_listed),
+            *list_note(layout, request.split, is_listed=is_listed),
             # A table of the user's own means sequences of the user's own.
-            *(_manifest_notes(request.split, found) if request.options.class_map is None else ()),
+            *(manifest_notes(request.split, found) if request.options.class_map is None else ()),
             *(semantic_notes(layout.root) if _is_semantic(request) and tables else ()),
-            *_left_out_note(left_out),
+            *left_out_note(left_out),
         ),
     )
 
 
 def read(source: Source, unit: Unit, item: Item) -> Iterator[Sample]:
     """Yield one frame as a sample; see `Dataset.read`."""
-    image, name = read_jpeg(source.root, item.image), item.mask or ""
-    mask = read_mask(source.root, name)
-    _refuse_binary(mask, name)
-    check_sizes(image, mask.values, name)
-    seg = None
-    if unit.table is not None:
-        seg = remap_named(mask.values, unit.table, f"{name}: sequence {unit.sequence!r}")
-    is_of_objects = seg is None or source.options.annotations != SEMANTICS
+    image = read_jpeg(source.root, item.image)
+    seg, inst = _read_labels(source, unit, item.mask, image) if item.mask else (None, None)
     facts = FrameFacts(
         dataset=source.dataset,
         split=source.split,
@@ -115,13 +116,30 @@ def read(source: Source, unit: Unit, item: Item) -> Iterator[Sample]:
         labelled=seg is not None,
         classes=() if seg is None else present_classes(seg),
     )
-    inst = mask.values if is_of_objects else None
     yield Sample(key=item.key, jpg=image.data, seg=seg, inst=inst, facts=facts)
 
 
 DATASET = Dataset(
-    name=NAME, splits=("train", "val"), list_split=list_split, read=read, options=DavisOptions
+    name=NAME,
+    splits=("train", "val"),
+    list_split=list_split,
+    read=read,
+    options=DavisOptions,
+    other_splits=(UNLABELLED,),
 )
+
+
+def _read_labels(
+    source: Source, unit: Unit, name: str, image: EncodedImage
+) -> tuple[Mask | None, Mask | None]:
+    """Return what becomes `seg.png` and `inst.png` of the mask `name`, None for none."""
+    mask = read_mask(source.root, name)
+    _refuse_binary(mask, name)
+    check_sizes(image, mask.values, name)
+    if unit.table is None:
+        return None, mask.values
+    seg = remap_named(mask.values, unit.table, f"{name}: sequence {unit.sequence!r}")
+    return seg, None if source.options.annotations == SEMANTICS else mask.values
 
 
 def _is_semantic(request: Request) -> bool:
@@ -218,34 +236,6 @@ def _unknown(
 
 def _failure(outcome: Outcome, message: str, *key: str, num_items: int = 1) -> Failure:
     return Failure(key=legal_key(NAME, *key), outcome=outcome, message=message, num_items=num_items)
-
-
-def _list_note(layout: Layout, split: str, *, is_listed: bool) -> list[str]:
-    return [] if is_listed else [f"no {layout.split_list(split)}; the manifest's list is used"]
-
-
-def _manifest_notes(split: str, found: Iterable[FoundSequence]) -> list[str]:
-    """Return what of the manifest's sequences and frames is not here."""
-    sizes = {row.name: row.num_frames for row in davis_sequences() if row.split == split}
-    present = {row.name: row.num_frames for row in found if row.name in sizes and row.images}
-    other = [
-        f"{name} {num_frames} of {sizes[name]}"
-        for name, num_frames in present.items()
-        if num_frames != sizes[name]
-    ]
-    notes = []
-    if len(present) < len(sizes):
-        notes.append(f"only {len(present)} of the manifest's {len(sizes)} sequences are here")
-    if other:
-        notes.append(f"frames other than in the manifest: {', '.join(other)}")
-    return notes
-
-
-def _left_out_note(left_out: list[FoundSequence]) -> list[str]:
-    if not left_out:
-        return []
-    names = ", ".join(sequence.name for sequence in left_out)
-    return [f"left out, no object of a chosen class: {names}"]
 
 
 def _refuse_binary(mask: StoredMask, name: str) -> None:

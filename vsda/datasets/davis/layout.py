@@ -18,6 +18,8 @@ _FOLDERS: dict[Annotations, str] = {
     "semantics": "Annotations_semantics",
     "unsupervised": "Annotations_unsupervised",
 }
+UNLABELLED = "unlabelled"
+"""The split of frames without their masks."""
 _IMAGES_PART = "images"
 
 
@@ -83,7 +85,8 @@ def open_layout(request: Request) -> Layout:
     """Return where the parts of the folder `request.root` lie, or of `DAVIS` inside it.
 
     Raises:
-        DatasetError: No images or no masks there; the message says what to download.
+        DatasetError: No images there, or no masks of a split that has some; the message says what
+            to download.
     """
     options = request.options
     places = (request.root, request.root / "DAVIS")
@@ -97,6 +100,8 @@ def open_layout(request: Request) -> Layout:
     layout = Layout(root=root, resolution=options.resolution, annotations=options.annotations)
     part = "annotations" if options.annotations == "instances" else options.annotations
     for folder, what in ((layout.images, _IMAGES_PART), (layout.masks, part)):
+        if what != _IMAGES_PART and request.split == UNLABELLED:
+            continue
         if not is_folder(root / folder):
             raise DatasetError(
                 f"{root / folder}: no such folder; {_how_to_get(root, options.resolution, what)}, "
