@@ -120,3 +120,29 @@ def test_a_drop_path_that_the_backbone_lacks_is_refused():
     assert refusal(backbone="densenet121", drop_path_rate=0.2) == (
         "drop_path_rate=0.2: backbone 'densenet121' has no stochastic depth; set it to 0"
     )
+
+
+def test_what_follows_the_end_of_a_stage_is_left_out():
+    network = make(backbone="mobilenetv1_100", end="blocks.4.0")
+    whole = make(backbone="mobilenetv1_100")
+    left_out = whole.encoder.state_dict().keys() - network.encoder.state_dict().keys()
+    assert {name.rpartition(".")[0].rpartition(".")[0] for name in left_out} == {"blocks.4.1"}
+    assert network.taps == whole.taps
+    assert network(torch.zeros(2, 3, 64, 64)).shape == (2, 5, 64, 64)
+
+
+def test_a_stage_within_may_end_early_too():
+    network = make(backbone="test_convnext", end="stages.2.blocks.0")
+    whole = make(backbone="test_convnext")
+    assert len(network.encoder.stages[2].blocks) < len(whole.encoder.stages[2].blocks)
+    assert network(torch.zeros(2, 3, 64, 64)).shape == (2, 5, 64, 64)
+
+
+@pytest.mark.parametrize("end", ["blocks.4.7", "blocks.4", "blocks.4.0.conv_dw", "conv_stem"])
+def test_an_end_that_is_no_layer_of_a_stage_is_refused(end):
+    message = refusal(backbone="mobilenetv1_100", end=end)
+    assert message.startswith(
+        f"end={end!r}: expected a layer that is one of a row inside of a stage of backbone "
+        "'mobilenetv1_100', such as 'blocks.4."
+    )
+    assert message.endswith("; its stages are blocks.0, blocks.1, blocks.2, blocks.3, blocks.4")

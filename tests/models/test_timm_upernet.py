@@ -11,8 +11,10 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from vsda.errors import UsageError
+from vsda.errors import UsageError, WeightsError
 from vsda.models.timm_upernet import TimmUperNet
+from vsda.models.weights import load_weights
+from vsda.stream.transforms import normalise
 
 REAL_WEIGHTS = (
     Path(__file__).parents[3]
@@ -316,6 +318,48 @@ def test_real_weights_of_timm_load_by_prefix_and_give_timms_features():
             assert torch.equal(levels[f"stage{index}"].raw, maps.permute(0, 2, 3, 1))
     assert torch.equal(ours[0], timms.blocks[4][0](maps))
     assert ours[0].abs().max() > 1
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("size_px", [(64, 64), (61, 83)], ids=str)
+def test_a_symmetric_encoder_sees_values_from_minus_1_to_1(size_px):
+    settings = FAMILIES["mobilenet"]
+    plain, symmetric = make(**settings), make(**settings, normalisation="symmetric")
+    generator = torch.Generator().manual_seed(2)
+    photos = torch.randint(0, 256, (2, 3, *size_px), dtype=torch.uint8, generator=generator)
+    expected = plain.encode(photos / 127.5 - 1)
+    assert symmetric.state_dict().keys() == plain.state_dict().keys()
+    for name, level in symmetric.encode(normalise(photos)).items():
+        torch.testing.assert_close(level.raw, expected[name].raw, rtol=1e-4, atol=1e-5)
+        assert not torch.equal(level.raw, plain.encode(normalise(photos))[name].raw)
+
+
+@torch.no_grad()
+@pytest.mark.skipif(not REAL_WEIGHTS.exists(), reason="the real weights are not on this machine")
+def test_real_weights_without_their_end_load_whole_where_the_end_is_left_out():
+    real = {"backbone": "mobilenetv1_100", "options": {"pad_type": "same", "bn_eps": 1e-3}}
+    network = make(**real, end="blocks.4.0", normalisation="symmetric")
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    report = load_weights(network, REAL_WEIGHTS)
+    state = load_file(REAL_WEIGHTS)
+    read = {name for name in state if not name.startswith("blocks.4.1.")}
+    counters = {name for name in before if name.endswith("num_batches_tracked")}
+    assert {name.removeprefix("encoder.") for name in report.loaded} == read
+    assert {name for name in before if name.startswith("encoder.")} - counters == {
+        f"encoder.{name}" for name in read
+    }
+    for name, tensor in network.encoder.state_dict().items():
+        if name in read:
+            assert torch.equal(tensor, state[name])
+            assert not torch.equal(tensor, before[f"encoder.{name}"])
+    assert {why for name, why in report.skipped.items()} == {
+        "behind the last stage that the network reads"
+    }
+    levels = network.encode(normalise(torch.full((1, 3, 96, 96), 200, dtype=torch.uint8)))
+    assert all(level.raw.isfinite().all() for level in levels.values())
+    assert levels["stage4"].raw.abs().max() > 1
+    with pytest.raises(WeightsError, match=r"lacks 'encoder.blocks.4.1.bn2.bias'.*init.may_miss"):
+        load_weights(make(**real), REAL_WEIGHTS)
 
 
 @torch.no_grad()

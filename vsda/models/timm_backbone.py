@@ -8,6 +8,7 @@ from typing import Any
 
 import timm
 import torch
+from torch import nn
 
 from vsda.errors import UsageError
 from vsda.models.network import Tap
@@ -58,6 +59,36 @@ def create_backbone(name: str, options: Options, *, drop_path_rate: float) -> An
         )
     known = {"drop_path_rate": drop_path_rate, **_ANY_SIZE, **options}
     return _create(name, {key: known[key] for key in known if key in parameters or key in options})
+
+
+def end_stage(backbone: Any, name: str, end: str) -> None:
+    """Leave out what follows the layer `end` of `backbone` within the same stage.
+
+    Files exist that lack the end of a network, and a layer of random weights at its end would hide
+    what the others know.
+
+    Args:
+        backbone: A module of timm's, which is changed.
+        name: Its name.
+        end: Name of a layer, such as `blocks.4.0`.
+
+    Raises:
+        UsageError: There is no such layer, or it is not one of a row of layers inside of a stage.
+    """
+    parts = dict(backbone.named_modules())
+    stages = [level["module"] for level in backbone.feature_info]
+    row = parts.get(end.rpartition(".")[0])
+    is_inside = any(end.startswith(f"{stage}.") for stage in stages)
+    if end not in parts or not is_inside or not isinstance(row, nn.Sequential):
+        layers = [layer for layer in parts if layer.startswith(f"{stages[-1]}.")]
+        near = difflib.get_close_matches(end, layers, n=1, cutoff=0)
+        hint = f", such as {near[0]!r}" if near else ""
+        raise UsageError(
+            f"end={end!r}: expected a layer that is one of a row inside of a stage of backbone"
+            f" {name!r}{hint}; its stages are {', '.join(stages)}"
+        )
+    layers_kept = [key for key, _ in row.named_children()].index(end.rpartition(".")[2]) + 1
+    del row[layers_kept:]
 
 
 def own_size(backbone: Any, options: Options) -> tuple[int, int] | None:

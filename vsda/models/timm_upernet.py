@@ -10,8 +10,9 @@ the reference paper's network is `swin_upernet`.
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
+import torch
 from timm.layers.format import Format
 from timm.layers.patch_embed import PatchEmbed
 from torch import Tensor, nn
@@ -23,10 +24,12 @@ from vsda.models.timm_backbone import (
     Options,
     choose_stages,
     create_backbone,
+    end_stage,
     feature_taps,
     own_size,
 )
 from vsda.models.with_upernet import WithUperNet
+from vsda.stream.transforms import IMAGE_MEAN, IMAGE_STD
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList)
 """What timm's encoders call either as a whole or part by part."""
@@ -47,6 +50,10 @@ class TimmUperNet(WithUperNet):
         stages: Which of timm's feature levels become `stage1`, `stage2`..., counted from 0, from
             shallow to deep; two or more. Empty for the last four of stride 4 or more, and for four
             evenly spaced blocks of an encoder whose levels all have one stride.
+        end: The last layer of its stage to keep, by timm's name; empty for all of them.
+        normalisation: What the encoder was trained on: `imagenet` for pictures without ImageNet's
+            mean and deviation, `symmetric` for values from -1 to 1. The network itself takes
+            the former, as all do, and turns them into the latter.
         drop_path_rate: Chance that the last block of the encoder is skipped for an image while
             training.
         decoder_channels: Width of the decoder.
@@ -63,6 +70,8 @@ class TimmUperNet(WithUperNet):
         num_classes: int,
         backbone: str = "convnext_tiny",
         stages: Sequence[int] = (),
+        end: str = "",
+        normalisation: Literal["imagenet", "symmetric"] = "imagenet",
         drop_path_rate: float = 0.0,
         decoder_channels: int = 512,
         auxiliary: bool = False,
@@ -71,6 +80,9 @@ class TimmUperNet(WithUperNet):
         super().__init__()
         self.backbone = backbone
         self.encoder: Any = create_backbone(backbone, options or {}, drop_path_rate=drop_path_rate)
+        if end:
+            end_stage(self.encoder, backbone, end)
+        self.is_symmetric = normalisation == "symmetric"
         self.size_px = own_size(self.encoder, options or {})
         known = feature_taps(self.encoder)
         self.stages = choose_stages(backbone, known, stages)
@@ -88,7 +100,8 @@ class TimmUperNet(WithUperNet):
             UsageError: The network has no such tap, or the backbone is bound to another size.
         """
         check_tap(self.taps, until)
-        filled = self._fill_up(pictures)
+        # Before anything is filled up with zeros: they are then what they were in its training.
+        filled = self._fill_up(_to_symmetric(pictures) if self.is_symmetric else pictures)
         with _recorded_patch(self.encoder, filled) as levels:
             maps = self._run(filled, until)
         for number, tokens in enumerate((map_.movedim(1, -1) for map_ in maps), start=1):
@@ -158,6 +171,15 @@ class TimmUperNet(WithUperNet):
                     f" timm states {expected} (rows, columns, channels); choose other stages or"
                     " another backbone"
                 )
+
+
+def _to_symmetric(pictures: Tensor) -> Tensor:
+    """Return normalised `pictures` (N, 3, H, W) as RGB from -1 to 1."""
+    mean, std = (
+        torch.tensor(values, dtype=pictures.dtype, device=pictures.device).view(3, 1, 1)
+        for values in (IMAGE_MEAN, IMAGE_STD)
+    )
+    return pictures * (2 * std) + (2 * mean - 1)
 
 
 def _patch_tap(encoder: Any) -> dict[str, Tap]:

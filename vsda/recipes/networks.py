@@ -79,6 +79,13 @@ class TimmUperNetSettings(Settings):
     """Its name in timm."""
     stages: Annotated[tuple[Level, ...], Field(max_length=8)] = ()
     """Which of timm's feature levels the decoder takes; () chooses the last four."""
+    end: str = ""
+    """The last layer of its stage to keep, by timm's name, such as `blocks.4.0`; what follows in
+    that stage is left out. For files that lack the end of a network."""
+    normalisation: Literal["imagenet", "symmetric"] = "imagenet"
+    """What the encoder's weights were trained on: `imagenet`: ImageNet's mean and deviation
+    removed. `symmetric`: values from -1 to 1, as most of TensorFlow's and Keras's were. A timm
+    model whose mean and deviation are 0.5 is symmetric."""
     drop_path_rate: Share = 0.0
     decoder_channels: Width = 512
     auxiliary: bool = False
