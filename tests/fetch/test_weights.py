@@ -65,6 +65,17 @@ class TestFind:
         (tmp_path / "myrun").mkdir()
         assert find_weights("myrun", folder) == "myrun"
 
+    def test_a_file_of_ones_own_beside_the_others_goes_by_its_name(
+        self, folder, tmp_path, monkeypatch
+    ):
+        monkeypatch.chdir(tmp_path)
+        folder.mkdir()
+        (folder / "own.safetensors").touch()
+        assert find_weights("own.safetensors", folder) == folder / "own.safetensors"
+        assert find_weights("./own.safetensors", folder) == "./own.safetensors"
+        (tmp_path / "own.safetensors").touch()
+        assert find_weights("own.safetensors", folder) == "own.safetensors"
+
     def test_a_name_whose_file_is_not_there_says_how_to_get_it(self, folder):
         told = f"{folder}/swin.pth: the weights 'swin' are not there; `vsda weights fetch swin` "
         with pytest.raises(WeightsError, match=re.escape(told)):

@@ -72,8 +72,8 @@ class WeightsReport:
 def find_weights(name_or_place: str, folder: Path) -> Path | str:
     """Return where weights lie: the file of a known name, or the path or URL that was given.
 
-    What has a slash or a dot in it, or lies there, is a path or URL, and is not looked at; all else
-    is a name.
+    What has a slash or a dot in it, or lies there, is a path or URL, and is not looked at, unless
+    it is the bare name of a file that lies in `folder` and not here; all else is a name.
 
     Args:
         name_or_place: A name of `weights_sources`, a path or a URL.
@@ -86,6 +86,9 @@ def find_weights(name_or_place: str, folder: Path) -> Path | str:
     source = weights_sources().get(name_or_place)
     if source is not None:
         return _file_of(source, folder)
+    own = folder / name_or_place
+    if "/" not in name_or_place and not Path(name_or_place).exists() and own.is_file():
+        return own
     if "/" in name_or_place or "." in name_or_place or Path(name_or_place).exists():
         return name_or_place
     raise UnknownNameError("weights", name_or_place, weights_sources())
