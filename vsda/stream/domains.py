@@ -228,10 +228,10 @@ def _tell_short(recipe: TrainRecipe, sources: DomainSets) -> None:
 
 
 def _look(recipe: TrainRecipe, name: str) -> Look:
-    change = Augmentation(**recipe.augmentation.model_dump())
+    change = Augmentation.of(recipe.augmentation)
     if name == "videos":
-        # What has no labels only serves to tell what videos look like: their colours stay.
-        change = change.without_colours()
+        # What has no labels only serves to tell what videos look like: it stays as it is.
+        change = change.of_geometry()
     return Look(
         size_px=recipe.size_px,
         augmentation=change,

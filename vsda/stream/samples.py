@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
 from vsda.errors import ShardError
+from vsda.stream.artefacts import Exposure, Pixels, draw_exposure, expose
 from vsda.stream.clips import ClipShape, ReadFrame
 from vsda.stream.damage import MAX_ATTEMPTS, Damage, SampleError, replacement
 from vsda.stream.geometry import View, Window, draw_squares, fill_outside, first_varied
@@ -26,7 +27,6 @@ from vsda.stream.transforms import (
     GREY,
     Augmentation,
     Colours,
-    Pixels,
     augment,
     decode_picture,
     draw_colours,
@@ -36,6 +36,8 @@ from vsda.stream.transforms import (
 from vsda.taxonomy import IGNORE_INDEX, ClassSet
 
 _FIELDS, _MASK = ("jpg",), "seg.png"
+_ARTEFACT_DRAWS = 1
+"""Tells the draws of artefacts from the sample's others."""
 
 Frames = list[ReadFrame]
 
@@ -177,9 +179,13 @@ class Samples(Dataset[tuple[Tensor, ...]]):
         windows = [
             self._picture(frame, view, out) for frame, out in zip(frames, pictures, strict=False)
         ]
+        exposure = self._exposure(draw)
         if colours is not None:
             seen = clip[: len(frames)].movedim(-1, 1)
             seen.copy_(augment(seen, self._look.augmentation, colours))
+        if exposure is not None:
+            expose(pictures[: len(frames)], exposure)
+        if colours is not None or exposure is not None:
             for window, out in zip(windows, pictures, strict=False):
                 fill_outside(out, window, GREY)  # so that its shade does not tell the domains apart
         pictures[len(frames) :] = pictures[len(frames) - 1]
@@ -204,6 +210,14 @@ class Samples(Dataset[tuple[Tensor, ...]]):
         if masks:
             square = first_varied(squares, masks, self._table, change.max_class_share)
         return View(mirrored=mirrored, square=square), colours if change.colours else None
+
+    def _exposure(self, draw: Draw) -> Exposure | None:
+        """Return how a sample is taken anew, by draws of its own: they move no others."""
+        artefacts = self._look.augmentation.artefacts
+        if not artefacts.occur:
+            return None
+        generator = np.random.default_rng([*self._look.seed, draw.index, _ARTEFACT_DRAWS])
+        return draw_exposure(artefacts, generator)
 
     def _picture(self, frame: ReadFrame, view: View, out: Pixels) -> Window:
         with naming(frame.key):

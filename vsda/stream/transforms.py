@@ -1,6 +1,7 @@
 """Encoded pictures and masks to network inputs: decode, resize, project, augment, normalise."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields
+from typing import Self
 
 import numpy as np
 import torch
@@ -10,7 +11,9 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional
 
 from vsda.errors import ShardError
+from vsda.recipes.augmentation import AugmentationSettings
 from vsda.shards.pictures import PictureError, opened_picture
+from vsda.stream.artefacts import Artefacts, Pixels
 from vsda.stream.geometry import View, Window, fill_outside, pixels_of
 from vsda.stream.plain_jpeg import decode_plain
 from vsda.taxonomy import IGNORE_INDEX
@@ -21,7 +24,6 @@ IMAGE_STD = (0.229, 0.224, 0.225)
 GREY = np.array([round(255 * mean) for mean in IMAGE_MEAN], dtype=np.uint8)
 """What lies outside of a picture: its mean colour, 0 after `normalise`."""
 
-Pixels = NDArray[np.uint8]
 Colours = NDArray[np.float64]
 
 
@@ -36,6 +38,7 @@ class Augmentation:
     contrast: float = 0.0
     saturation: float = 0.0
     hue: float = 0.0
+    artefacts: Artefacts = field(default_factory=Artefacts)
 
     @property
     def moves(self) -> bool:
@@ -49,12 +52,21 @@ class Augmentation:
 
     @property
     def is_random(self) -> bool:
-        """Tell whether anything changes."""
+        """Tell whether geometry or colours change."""
         return self.flip or self.moves or self.colours
 
-    def without_colours(self) -> "Augmentation":
+    @classmethod
+    def of(cls, settings: AugmentationSettings) -> Self:
+        """Return what the recipe says."""
+        values = settings.model_dump()
+        artefacts = {each.name: values.pop(each.name) for each in fields(Artefacts)}
+        return cls(**values, artefacts=Artefacts(**artefacts))
+
+    def of_geometry(self) -> "Augmentation":
         """Return the same changes of geometry alone."""
-        return replace(self, brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0)
+        return Augmentation(
+            flip=self.flip, resize=self.resize, max_class_share=self.max_class_share
+        )
 
 
 def decode_resized(data: bytes, size_px: int) -> Tensor:
