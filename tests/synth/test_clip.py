@@ -5,7 +5,7 @@ import pytest
 
 from vsda.synth.clip import make_image, make_video
 from vsda.synth.scene import Kind, SceneId
-from vsda.synth.styles import style_named
+from vsda.synth.styles import IMAGE_STYLE, style_named, styles
 
 NUM_SCENES = 24
 
@@ -53,11 +53,35 @@ def test_the_gap_grows_with_severity(images):
     assert shares[0] < shares[1] < shares[2]
 
 
-def test_light_and_codec_leave_labels_as_they_are():
+@pytest.fixture(scope="module")
+def like_images():
+    return clips_of("none", 1.0)
+
+
+def clips_of(style, severity):
+    made = style_named(style).at(severity)
+    ids = [SceneId(0, Kind.VAL_VIDEO, index) for index in range(6)]
+    return np.stack([make_video(scene_id, made, 2, 64).frames for scene_id in ids]).astype(int)
+
+
+@pytest.mark.parametrize("style", [name for name in styles() if name != "none"])
+def test_every_style_takes_frames_further_from_images_as_it_grows_stronger(like_images, style):
+    severities = (0.0, 0.25, 0.5, 0.75, 1.0)
+    distances = [np.abs(clips_of(style, one) - like_images).mean() for one in severities]
+    assert distances[0] == 0
+    assert all(one < other for one, other in itertools.pairwise(distances))
+
+
+@pytest.mark.parametrize("style", [name for name in styles() if not style_named(name).framing])
+def test_labels_are_the_same_in_every_style_but_those_of_another_framing(style):
     scene_id = SceneId(0, Kind.TRAIN_VIDEO, 3)
-    plain, worn = (make_video(scene_id, style_named(name), 3, 64) for name in ("none", "light"))
+    plain, worn = (make_video(scene_id, made, 3, 64) for made in (IMAGE_STYLE, style_named(style)))
     np.testing.assert_array_equal(plain.objects, worn.objects)
-    assert not np.array_equal(plain.frames, worn.frames)
+
+
+def test_a_clip_shows_the_classes_asked_for():
+    only = make_image(SceneId(0, Kind.TRAIN_IMAGE, 3), 64, ("dog",))
+    assert {thing.look.name for thing in only.scene.things} == {"dog"}
 
 
 def test_the_middle_of_a_clip_is_the_same_whatever_its_length():

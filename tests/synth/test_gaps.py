@@ -98,6 +98,20 @@ def test_low_resolution_keeps_size_and_brightness_and_loses_detail():
     assert small.std() < 0.6 * frames.std()
 
 
+def test_low_resolution_loses_what_is_finer_than_its_pixels_and_keeps_the_rest():
+    frames = take(PHOTO, IMAGE_STYLE, np.random.default_rng(0))
+    worn = send(frames, Style(lowres_factor=4))
+
+    def power(clip, low, high):
+        spectrum = np.abs(np.fft.fft2(clip[0].astype(float), axes=(0, 1))) ** 2
+        across = np.abs(np.fft.fftfreq(32))
+        finest = np.maximum(across[:, None], across[None])
+        return spectrum[(finest > low) & (finest <= high)].sum()
+
+    assert power(worn, 0.25, 0.5) < 0.02 * power(frames, 0.25, 0.5)
+    assert power(worn, 0, 0.04) > 0.7 * power(frames, 0, 0.04)
+
+
 def test_compression_changes_a_frame_a_little():
     slope = np.linspace(0, 1, 32, dtype=np.float32)[None, None, :, None]
     frames = take(PHOTO * 0.1 + slope * 0.5, IMAGE_STYLE, np.random.default_rng(0))

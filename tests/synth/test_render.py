@@ -23,9 +23,9 @@ def one_thing(**changes):
 
 
 def touched(scene, **when):
-    """Where the objects of a scene change the picture."""
+    """Where the objects of a scene change the picture by more than the last bits of a mean."""
     empty = Renderer(dataclasses.replace(scene, things=()), SIZE_PX).render(**when)
-    return (Renderer(scene, SIZE_PX).render(**when).light != empty.light).any(axis=2)
+    return (np.abs(Renderer(scene, SIZE_PX).render(**when).light - empty.light) > 1e-5).any(axis=2)
 
 
 def beside(mask):
@@ -119,6 +119,40 @@ def test_an_open_shutter_smears_a_moving_object_along_its_way_only():
     sharp, blurred = touched(scene), touched(scene, shutter_share=1.0)
     assert blurred.any(axis=0).sum() == pytest.approx(sharp.any(axis=0).sum() + 8, abs=1)
     np.testing.assert_array_equal(blurred.any(axis=1), sharp.any(axis=1))
+
+
+def test_an_exposure_of_several_frames_smears_over_all_of_them_and_along_the_way_only():
+    scene = one_thing(velocity=(4 / 64, 0.0), centre=(0.5, 0.5), half_size=0.2)
+    sharp, blurred = touched(scene), touched(scene, shutter_share=6.0)
+    assert blurred.any(axis=0).sum() == pytest.approx(sharp.any(axis=0).sum() + 24, abs=1)
+    np.testing.assert_array_equal(blurred.any(axis=1), sharp.any(axis=1))
+
+
+@pytest.mark.parametrize("shutter_share", [0.9, 4.0, 8.0])
+def test_a_small_bright_object_leaves_a_smear_without_ripples(shutter_share):
+    scene = one_thing(
+        look=next(look for look in looks() if look.name == "backpack"),
+        velocity=(0.1, 0.0),
+        centre=(0.5, 0.5),
+        half_size=4 / SIZE_PX,
+    )
+    empty = Renderer(dataclasses.replace(scene, things=()), SIZE_PX)
+    when = {"shutter_share": shutter_share}
+    paint = np.abs(Renderer(scene, SIZE_PX).render(**when).light - empty.render(**when).light)
+    way_px = 0.1 * SIZE_PX * shutter_share
+    inside = slice(*(round(32 + sign * min(way_px / 4, 24)) for sign in (-1, 1)))
+    profile = paint.sum(axis=(0, 2))[inside]
+    steps = np.abs(np.diff(profile)) / profile.mean()
+    assert steps.max() < 0.5
+
+
+@pytest.mark.parametrize("time", [-3.5, 0.0, 3.5])
+def test_a_background_that_is_painted_as_far_as_needed_shows_the_same(time):
+    scenes = [make_scene(SceneId(0, Kind.TRAIN_VIDEO, index)) for index in range(6)]
+    for scene in scenes:
+        whole, part = Renderer(scene, SIZE_PX), Renderer(scene, SIZE_PX, 3.5 + 2)
+        one, other = (renderer.render(time, 4.0) for renderer in (whole, part))
+        np.testing.assert_array_equal(one.light, other.light)
 
 
 def test_the_mask_shows_the_middle_of_the_smear():

@@ -6,14 +6,15 @@ import pytest
 
 from vsda.synth.catalogue import looks
 from vsda.synth.scene import TYPICAL_SHARE, Kind, SceneId, make_scene
+from vsda.synth.styles import Style
 
 MANY = [make_scene(SceneId(0, Kind.TRAIN_IMAGE, index)) for index in range(600)]
 THINGS = [thing for scene in MANY for thing in scene.things]
 
 
 def test_the_same_identity_gives_the_same_scene():
-    scene_id = SceneId(3, Kind.VAL_VIDEO, 7)
-    assert make_scene(scene_id, 0.5) == make_scene(scene_id, 0.5)
+    scene_id, style = SceneId(3, Kind.VAL_VIDEO, 7), Style(framing=0.5, untypical=0.5, repeats=0.5)
+    assert make_scene(scene_id, style) == make_scene(scene_id, style)
 
 
 def test_no_two_scenes_of_any_split_or_seed_are_alike():
@@ -37,20 +38,20 @@ def test_every_class_is_equally_frequent():
 
 
 def test_hue_is_typical_of_the_class_in_about_seven_of_ten():
-    apart = np.array([abs(thing.hue_turns - thing.look.hue_turns) for thing in THINGS])
+    apart = np.array([abs(thing.surface.hue_turns - thing.look.hue_turns) for thing in THINGS])
     near = (np.minimum(apart % 1, 1 - apart % 1) < 0.07).mean()
     by_chance = (1 - TYPICAL_SHARE) * 0.14
     assert near == pytest.approx(TYPICAL_SHARE + by_chance, abs=0.04)
 
 
 def test_texture_is_typical_of_the_class_in_about_seven_of_ten():
-    same = np.mean([thing.texture == thing.look.texture for thing in THINGS])
+    same = np.mean([thing.surface.texture == thing.look.texture for thing in THINGS])
     assert same == pytest.approx(TYPICAL_SHARE + (1 - TYPICAL_SHARE) / 6, abs=0.04)
 
 
 def test_framing_moves_and_shrinks_objects_and_changes_nothing_else():
     scene_id = SceneId(0, Kind.TRAIN_VIDEO, 4)
-    composed, passing = make_scene(scene_id, 0.0), make_scene(scene_id, 1.0)
+    composed, passing = make_scene(scene_id), make_scene(scene_id, Style(framing=1.0))
     for one, other in zip(composed.things, passing.things, strict=True):
         assert one.centre != other.centre
         assert other.half_size < one.half_size
@@ -61,7 +62,8 @@ def test_framing_moves_and_shrinks_objects_and_changes_nothing_else():
 
 def test_images_are_composed_around_the_middle_and_passing_cameras_are_not():
     def mean_distance(framing):
-        scenes = [make_scene(SceneId(0, Kind.VAL_VIDEO, index), framing) for index in range(200)]
+        style = Style(framing=framing)
+        scenes = [make_scene(SceneId(0, Kind.VAL_VIDEO, index), style) for index in range(200)]
         centres = np.array([thing.centre for scene in scenes for thing in scene.things])
         return np.abs(centres - 0.5).max(axis=1).mean()
 

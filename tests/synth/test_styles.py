@@ -1,7 +1,15 @@
 import pytest
 
 from vsda.errors import ManifestError, UnknownNameError, UsageError
-from vsda.synth.styles import IMAGE_STYLE, Style, read_styles, style_named, styles
+from vsda.synth.styles import (
+    IMAGE_STYLE,
+    Style,
+    faults,
+    read_styles,
+    settings_of,
+    style_named,
+    styles,
+)
 
 
 def write_table(path, *rows):
@@ -10,8 +18,37 @@ def write_table(path, *rows):
     return path
 
 
-def test_the_styles_of_the_demo_are_there():
-    assert set(styles()) == {"none", "gain", "light", "lowres", "dim", "full"}
+PURE = ("gain", "light", "blur", "resolution", "compression", "framing", "diversity")
+
+
+def test_there_are_seven_kinds_of_gap_mixtures_and_a_control():
+    assert tuple(styles()) == (*PURE, "lowres", "dim", "full", "none")
+
+
+def test_kinds_other_than_light_share_no_setting():
+    settings = [settings_of(style_named(name)) for name in PURE if name != "light"]
+    assert len({key for one in settings for key in one}) == sum(map(len, settings))
+
+
+def test_every_style_is_described_in_the_same_order():
+    assert tuple(faults()) == tuple(styles())
+    assert all(faults().values())
+
+
+def test_joined_styles_have_the_settings_of_both():
+    both = style_named("gain+blur+none")
+    gain, blur = style_named("gain"), style_named("blur")
+    assert settings_of(both) == settings_of(gain) | settings_of(blur)
+
+
+def test_joined_styles_that_disagree_are_refused():
+    with pytest.raises(UsageError, match=r"'gain[+]light': 'light' and one before.* gain_stops"):
+        style_named("gain+light")
+
+
+def test_an_unknown_style_among_joined_ones_is_refused():
+    with pytest.raises(UnknownNameError, match=r"unknown style 'blurr'\. Did you mean 'blur'"):
+        style_named("gain+blurr")
 
 
 def test_none_is_how_images_are_taken():
@@ -51,8 +88,11 @@ def test_an_unknown_style_is_refused_with_the_known_ones():
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"framing": 1.5}, "framing and shutter_share"),
-        ({"shutter_share": -0.1}, "framing and shutter_share"),
+        ({"framing": 1.5}, r"framing must lie in \[0, 1\], got 1.5"),
+        ({"untypical": -0.5}, r"untypical must lie in \[0, 1\], got -0.5"),
+        ({"repeats": float("nan")}, r"repeats must lie in \[0, 1\], got nan"),
+        ({"shutter_share": -0.1}, r"shutter_share must lie in \[0, 8\], got -0.1"),
+        ({"shutter_share": 8.5}, r"shutter_share must lie in \[0, 8\], got 8.5"),
         ({"noise_read": -1}, "blur and noise"),
         ({"lowres_factor": 0.5}, "lowres_factor must be at least 1"),
         ({"h264_crf": 52}, r"h264_crf must lie in \[12, 51\]"),

@@ -1,5 +1,6 @@
 """One scene -> the frames and masks of an image or a video, as a camera hands them over."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,20 +28,35 @@ class Clip:
     objects: NDArray[np.uint8]
 
 
-def make_image(scene_id: SceneId, size_px: int) -> Clip:
-    """Return an image as a clip of one frame: sharp, still, well lit."""
-    return _make(scene_id, IMAGE_STYLE, (0.0,), size_px)
+def make_image(scene_id: SceneId, size_px: int, classes: Collection[str] = ()) -> Clip:
+    """Return an image as a clip of one frame: sharp, still, well lit.
+
+    It shows `classes` alone, or all of them where that is empty.
+    """
+    return _make(scene_id, IMAGE_STYLE, (0.0,), size_px, classes)
 
 
-def make_video(scene_id: SceneId, style: Style, num_frames: int, size_px: int) -> Clip:
-    """Return a video that differs from images by `style`, taken at its full strength."""
+def make_video(
+    scene_id: SceneId, style: Style, num_frames: int, size_px: int, classes: Collection[str] = ()
+) -> Clip:
+    """Return a video that differs from images by `style`, taken at its full strength.
+
+    It shows `classes` alone, or all of them where that is empty.
+    """
     times = tuple(index - (num_frames - 1) / 2 for index in range(num_frames))
-    return _make(scene_id, style, times, size_px)
+    return _make(scene_id, style, times, size_px, classes)
 
 
-def _make(scene_id: SceneId, style: Style, times: tuple[float, ...], size_px: int) -> Clip:
-    scene = make_scene(scene_id, style.framing)
-    renderer = Renderer(scene, size_px)
+def _make(
+    scene_id: SceneId,
+    style: Style,
+    times: tuple[float, ...],
+    size_px: int,
+    classes: Collection[str],
+) -> Clip:
+    scene = make_scene(scene_id, style, classes)
+    reach_frames = max(map(abs, times)) + style.shutter_share / 2
+    renderer = Renderer(scene, size_px, reach_frames)
     pictures = [renderer.render(time, style.shutter_share) for time in times]
     light = np.stack([picture.light for picture in pictures])
     frames = send(take(light, style, scene_id.generator(Draw.CAMERA)), style)

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from vsda.errors import VsdaError
 from vsda.synth.colour import Display
@@ -32,7 +33,10 @@ def through_h264(frames: Display, crf: int) -> Display:
     decoder = av.CodecContext.create("h264", "r")
     decoder.thread_count = 1
     decoded = [shown for packet in [*packets, None] for shown in decoder.decode(packet)]
-    return np.stack([shown.to_ndarray(format="rgb24") for shown in decoded])
+    to_rgb = VideoReformatter()  # one for all frames, as setting it up takes longer than a frame
+    return np.stack(
+        [to_rgb.reformat(shown, format="rgb24", threads=1).to_ndarray() for shown in decoded]
+    )
 
 
 def _encoder(height_px: int, width_px: int, crf: int) -> av.VideoCodecContext:

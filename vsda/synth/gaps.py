@@ -5,8 +5,16 @@ severity s every setting is s times as strong, and at 0 the videos look like the
 takes this way, as in a real camera, and each step does nothing while its setting is 0:
 
     scene         framing         0 composed .. 1 objects anywhere, cut by the border, smaller
-    exposure      shutter_share   motion blur: mean of nine instants, in linear light, over this
-                                  share of the time between two frames (1 = always open)
+                  untypical       this share of the objects that have their class's typical hue
+                                  lose it, and of those with its typical texture lose that, drawn
+                                  apart: colour and texture say less about the class
+                  repeats         this share of the objects look like one of two individuals of
+                                  their class in this split, as few films show few things: same
+                                  hue, saturation, brightness and texture, another pose
+    exposure      shutter_share   motion blur: mean of nine or more instants, in linear light, over
+                                  this share of the time between two frames; 1 is always open;
+                                  above 1, up to 8, as with a slow camera or a temporal noise
+                                  reduction that averages over more than one frame
     lens          blur_px         out of focus: Gaussian, standard deviation in pixels of the frame
     lamp          cast_stops      colour of the light: red against blue differ by this many stops,
                                   warm or cool by chance of the video
@@ -23,6 +31,10 @@ takes this way, as in a real camera, and each step does nothing while its settin
                   h264_crf        real H.264 at this constant rate factor, chroma at half size; at
                                   severity s > 0 it lies between 12 and this; off at 0
 
+Masks show where objects are in the middle of the exposure; no setting but framing changes them.
+Why diversity is a gap of its own: Kalogeiton, Ferrari and Schmid, "Analysing domain shift factors
+between videos and images for object detection", TPAMI 2016.
+
 Gains and noise act on linear light, not on display values, because that is where light adds up: a
 gain there is no brightness slider, it also changes how strong noise and compression show.
 """
@@ -30,7 +42,6 @@ gain there is no brightness slider, it also changes how strong noise and compres
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from vsda.synth.codec import through_h264
@@ -43,8 +54,7 @@ GAIN_SPREAD = 0.15
 def take(light: Linear, style: Style, rng: np.random.Generator) -> Display:
     """Return the display values (T, H, W, 3) that a camera makes of a clip's light."""
     light = _lens(light, style.blur_px)
-    light = light * _lamp(light.shape[1:3], style, rng)
-    return encode(_sensor(light, style, rng))
+    return encode(_sensor(_lamp(light, style, rng), style, rng))
 
 
 def send(frames: Display, style: Style) -> Display:
@@ -72,22 +82,24 @@ def _lens(light: Linear, sigma_px: float) -> Linear:
     return light
 
 
-def _lamp(size: tuple[int, int], style: Style, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return what the light is multiplied with, (H, W, 3), drawn once for a clip.
+def _lamp(light: Linear, style: Style, rng: np.random.Generator) -> Linear:
+    """Return a clip in its own light, drawn once for all its frames.
 
     All draws are made whatever the style, so that two styles differ in nothing else.
     """
-    height, width = size
     gain_spread, warmth = rng.uniform(-GAIN_SPREAD, GAIN_SPREAD), rng.choice([-1.0, 1.0])
     direction = rng.uniform(0, 2 * np.pi)
+    if style.gain_stops == style.cast_stops == style.falloff_stops == 0:
+        return light
+    height, width = light.shape[1:3]
     down, right = np.meshgrid(
         np.linspace(-0.5, 0.5, height), np.linspace(-0.5, 0.5, width), indexing="ij"
     )
     slope = style.falloff_stops * (np.cos(direction) * right + np.sin(direction) * down)
     cast = warmth * style.cast_stops * np.array([0.5, 0.0, -0.5])
     stops = style.gain_stops * (1 + gain_spread) + slope[..., None] + cast
-    factors: NDArray[np.float32] = np.exp2(stops).astype(np.float32)
-    return factors
+    lit: Linear = light * np.exp2(stops).astype(np.float32)
+    return lit
 
 
 def _sensor(light: Linear, style: Style, rng: np.random.Generator) -> Linear:

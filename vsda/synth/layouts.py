@@ -16,6 +16,7 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,7 @@ def _region(inside: NDArray[np.bool_]) -> Json:
     }
 
 
+@cache
 def _palette() -> bytes:
     """Return 256 colours in which the bits of an id are spread over red, green and blue.
 

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from vsda.errors import UsageError
+from vsda.errors import UsageError, suggest
+from vsda.synth.catalogue import looks
 
 MIN_SIZE_PX = 32
 MAX_SIZE_PX = 1024
@@ -16,9 +17,12 @@ class WorldOptions:
         num_images: Labelled images to train on.
         num_videos: Videos of `num_frames` to train on.
         size_px: Width and height; even, since H.264 halves the resolution of colour.
-        style: A name of manifests/synth/styles.tsv: how videos differ from images.
+        style: How videos differ from images: a name of manifests/synth/styles.tsv, or several that
+            are joined by `+`.
         severity: How strongly they differ, 0 not at all to 1.
         seed: Another seed gives another world; at least 0.
+        image_classes: Names of the classes that images show; none means all.
+        video_classes: The same of videos. What a domain lacks of the other is a label shift.
     """
 
     num_images: int = 4000
@@ -31,6 +35,8 @@ class WorldOptions:
     style: str = "dim"
     severity: float = 1.0
     seed: int = 0
+    image_classes: tuple[str, ...] = ()
+    video_classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("num_images", "num_val_images", "num_videos", "num_val_videos"):
@@ -45,10 +51,23 @@ class WorldOptions:
         )
         _require(0 <= self.severity <= 1, "severity", "0 to 1", self.severity)
         _require(self.seed >= 0, "seed", "at least 0", self.seed)
+        for name in ("image_classes", "video_classes"):
+            _check_classes(name, getattr(self, name))
+
+
+def _check_classes(name: str, classes: tuple[str, ...]) -> None:
+    known = [look.name for look in looks()]
+    _require(len(set(classes)) == len(classes), name, "each class once", ",".join(classes))
+    for given in classes:
+        if given not in known:
+            raise UsageError(f"{_option(name)}: unknown class {given!r}.{suggest(given, known)}")
 
 
 def _require(holds: bool, name: str, expected: str, got: object) -> None:
     """Raise an error that names the option of `vsda synth` for the field `name`."""
     if not holds:
-        option = name.replace("num_", "").replace("_", "-")
-        raise UsageError(f"--{option}: expected {expected}, got {got!r}")
+        raise UsageError(f"{_option(name)}: expected {expected}, got {got!r}")
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("num_", "").replace("_", "-")

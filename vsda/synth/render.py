@@ -1,10 +1,13 @@
 """Scene -> linear light and exact masks.
 
-Everything is painted at twice the size in linear light. A moving frame is the mean of nine
-instants spread over the time that the shutter is open. The mask shows the instant in the middle:
-a pixel belongs to the object that fills at least half of it, to the nearest one where two do.
+Everything is painted at twice the size in linear light. A moving frame is the mean of nine or more
+instants spread over the time that the shutter is open, so many that nothing moves by more than
+1.5 pixels between two of them; objects shift in that time and do not turn. The mask shows the
+instant in the middle: a pixel belongs to the object that fills at least half of it, to the nearest
+one where two do.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +21,8 @@ from vsda.synth.scene import Draw, Scene, Thing
 from vsda.synth.textures import tone
 
 SUPERSAMPLE = 2
-NUM_INSTANTS = 9
+MIN_INSTANTS = 9
+MAX_STEP_PX = 1.5
 
 _MARGIN = 0.25  # of the frame's side; how far the camera can drift before the background ends
 _SHADES = 255
@@ -38,24 +42,37 @@ class Picture:
     objects: Mask
 
 
+Planes = NDArray[np.float32]
+"""(3, H, W) linear light; whole planes are several times faster to paint than single pixels."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Sprite:
     """A painted object: where its top left corner lies on the canvas, its light and its extent."""
 
     x: int
     y: int
-    light: Linear
+    light: Planes
     inside: NDArray[np.bool_]
 
 
 class Renderer:
-    """Renders the frames of one scene at `size_px` x `size_px`; the background is painted once."""
+    """Renders the frames of one scene at `size_px` x `size_px`; the background is painted once.
 
-    def __init__(self, scene: Scene, size_px: int) -> None:
+    `reach_frames` is the longest time from the middle of the clip that is asked for, if that is
+    known: what the camera does not come to see by then is not painted.
+    """
+
+    def __init__(self, scene: Scene, size_px: int, reach_frames: float = math.inf) -> None:
         self.scene = scene
+        self._size_px = size_px
         self._side = size_px * SUPERSAMPLE
-        self._margin = round(_MARGIN * self._side)
-        self._background = _background(scene, self._side + 2 * self._margin)
+        whole_margin = round(_MARGIN * self._side)
+        way = max(map(abs, scene.camera_velocity)) * self._side
+        self._margin = math.ceil(min(way * reach_frames, whole_margin)) if way else 0
+        self._background = _background(
+            scene, self._side + 2 * whole_margin, whole_margin - self._margin
+        )
 
     def render(self, time: float = 0.0, shutter_share: float = 0.0) -> Picture:
         """Return the scene at `time`, in frames from the middle of the clip.
@@ -63,8 +80,8 @@ class Renderer:
         The shutter is open for `shutter_share` of the time between two frames.
         """
         sprites = [_paint(thing, time, self._side) for thing in self.scene.things]
-        light = np.zeros((self._side, self._side, 3), dtype=np.float32)
-        instants = _instants(shutter_share)
+        light = np.zeros((3, self._side, self._side), dtype=np.float32)
+        instants = self._instants(shutter_share)
         for instant in instants:
             light += self._canvas(sprites, time, instant)
         light *= np.float32(2.0**self.scene.exposure_stops / len(instants))
@@ -72,16 +89,25 @@ class Renderer:
             light=_shrink(light), objects=object_mask(self._owners(sprites), len(sprites))
         )
 
-    def _canvas(self, sprites: list[_Sprite], time: float, instant: float) -> Linear:
+    def _instants(self, shutter_share: float) -> list[float]:
+        """Return times in frames from the middle of the exposure; an odd number, to hold it."""
+        if shutter_share == 0:
+            return [0.0]
+        moving = [self.scene.camera_velocity, *(thing.velocity for thing in self.scene.things)]
+        way_px = max(math.hypot(*speed) for speed in moving) * self._size_px * shutter_share
+        num_steps = max(MIN_INSTANTS - 1, 2 * math.ceil(way_px / MAX_STEP_PX / 2))
+        return [shutter_share * (step / num_steps - 0.5) for step in range(num_steps + 1)]
+
+    def _canvas(self, sprites: list[_Sprite], time: float, instant: float) -> Planes:
         row, column = (
             self._margin + _limited(speed * (time + instant) * self._side, self._margin)
             for speed in reversed(self.scene.camera_velocity)
         )
-        canvas = self._background[row : row + self._side, column : column + self._side].copy()
+        canvas = self._background[:, row : row + self._side, column : column + self._side].copy()
         for sprite, thing in zip(sprites, self.scene.things, strict=True):
             moved = [round(speed * instant * self._side) for speed in thing.velocity]
             target, source = _overlap(sprite, moved[0], moved[1], self._side)
-            np.copyto(canvas[target], sprite.light[source], where=sprite.inside[source][..., None])
+            np.copyto(canvas[:, *target], sprite.light[:, *source], where=sprite.inside[source])
         return canvas
 
     def _owners(self, sprites: list[_Sprite]) -> Mask:
@@ -90,12 +116,6 @@ class Renderer:
             target, source = _overlap(sprite, 0, 0, self._side)
             owners[target][sprite.inside[source]] = number
         return owners
-
-
-def _instants(shutter_share: float) -> list[float]:
-    if shutter_share == 0:
-        return [0.0]
-    return [shutter_share * (step / (NUM_INSTANTS - 1) - 0.5) for step in range(NUM_INSTANTS)]
 
 
 def _limited(shift: float, limit: int) -> int:
@@ -126,7 +146,7 @@ def _paint(thing: Thing, time: float, side: int) -> _Sprite:
     width, height = (int(extent) for extent in np.ceil(offset + reach))
     shades = _shades(thing, matrix, offset, (width, height))
     surface = _surface(thing, matrix, offset, (width, height))
-    return _Sprite(x, y, surface * (shades[..., None] * np.float32(1 / _SHADES)), shades > 0)
+    return _Sprite(x, y, surface * (shades * np.float32(1 / _SHADES)), shades > 0)
 
 
 def _pose(thing: Thing, time: float) -> NDArray[np.float64]:
@@ -152,28 +172,33 @@ def _shades(
 
 def _surface(
     thing: Thing, matrix: NDArray[np.float64], offset: NDArray[np.float64], size: tuple[int, int]
-) -> Linear:
-    inverse = np.linalg.inv(matrix).astype(np.float32) * np.float32(thing.periods / 2)
+) -> Planes:
+    own = thing.surface
+    inverse = np.linalg.inv(matrix).astype(np.float32) * np.float32(own.periods / 2)
     x = (np.arange(size[0]) + 0.5 - offset[0]).astype(np.float32)[None, :]
     y = (np.arange(size[1]) + 0.5 - offset[1]).astype(np.float32)[:, None]
     u, v = (row[0] * x + row[1] * y for row in inverse)
-    first = hsv(thing.hue_turns, thing.saturation, thing.value)
-    second = hsv(thing.hue_turns, thing.saturation, thing.value * thing.second_value)
-    return _blend(first, second, tone(thing.texture, u, v, thing.phase))
+    first = hsv(own.hue_turns, own.saturation, own.value)
+    second = hsv(own.hue_turns, own.saturation, own.value * own.second_value)
+    return _blend(first, second, tone(own.texture, u, v, own.phase))
 
 
-def _background(scene: Scene, side: int) -> Linear:
-    """Return a textured surface (side, side, 3) with irregular patches of light."""
+def _background(scene: Scene, side: int, cut: int) -> Planes:
+    """Return a textured surface with irregular patches of light.
+
+    It is (3, side, side) without the outer `cut` samples at each of its borders.
+    """
     rng = scene.scene_id.generator(Draw.CLUTTER)
+    kept = slice(cut, side - cut)
     turn = np.array([np.cos(scene.ground_angle), np.sin(scene.ground_angle)], dtype=np.float32)
     u, v = turn * np.float32(scene.ground_periods / side)
-    along = np.arange(side, dtype=np.float32)
+    along = np.arange(side, dtype=np.float32)[kept]
     x, y = along[None, :], along[:, None]
     pattern = tone(scene.ground.texture, u * x + v * y, u * y - v * x, 0.0)
     first = hsv(scene.ground_hue_turns, scene.ground.saturation, scene.ground_value)
     second = hsv(scene.ground_hue_turns, scene.ground.saturation, scene.ground_value * 0.75)
-    clutter = np.sum([_patches(rng, cells, side) for cells in _CLUTTER_CELLS], axis=0)
-    light: Linear = _blend(first, second, pattern) * (0.65 + 0.35 * clutter)[..., None]
+    few, many = (_patches(rng, cells, side)[kept, kept] for cells in _CLUTTER_CELLS)
+    light: Planes = _blend(first, second, pattern) * (0.65 + 0.35 * (few + many))
     return light
 
 
@@ -183,15 +208,16 @@ def _patches(rng: np.random.Generator, cells: int, side: int) -> NDArray[np.floa
     return np.asarray(coarse.resize((side, side), Image.Resampling.BICUBIC))
 
 
-def _blend(first: Linear, second: Linear, share: NDArray[np.floating]) -> Linear:
-    return (first + (second - first) * share[..., None]).astype(np.float32, copy=False)
+def _blend(first: Linear, second: Linear, share: NDArray[np.floating]) -> Planes:
+    """Return light between two colours (3,), by the share (H, W) of the second."""
+    first, second = first[:, None, None], second[:, None, None]
+    return (first + (second - first) * share).astype(np.float32, copy=False)
 
 
-def _shrink(light: Linear) -> Linear:
-    """Return the mean of every 2x2 samples."""
-    return np.float32(0.25) * (
-        light[0::2, 0::2] + light[0::2, 1::2] + light[1::2, 0::2] + light[1::2, 1::2]
-    )
+def _shrink(light: Planes) -> Linear:
+    """Return the mean of every 2x2 samples, (H, W, 3)."""
+    samples = light[:, 0::2, 0::2] + light[:, 0::2, 1::2] + light[:, 1::2, 0::2]
+    return np.moveaxis(np.float32(0.25) * (samples + light[:, 1::2, 1::2]), 0, -1)
 
 
 def object_mask(owners: Mask, num_things: int) -> Mask:
@@ -203,5 +229,6 @@ def object_mask(owners: Mask, num_things: int) -> Mask:
     samples = np.stack([owners[row::2, column::2] for row in (0, 1) for column in (0, 1)])
     objects = np.zeros(samples.shape[1:], dtype=np.uint8)
     for number in range(1, num_things + 1):
-        objects[(samples == number).sum(axis=0) * 2 >= len(samples)] = number
+        num_inside = (samples == number).sum(axis=0, dtype=np.uint8)
+        objects[num_inside * 2 >= len(samples)] = number
     return objects

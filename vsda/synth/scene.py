@@ -1,27 +1,29 @@
 """What a made-up scene holds: objects that drift and turn over a textured background.
 
 A scene is a pure function of (seed, kind, index): neither the number of scenes nor the order in
-which they are made nor the style plays a part, so two styles show the same scenes. Positions and
-sizes are fractions of the frame's side, times are frames, and time 0 is the middle of a clip.
+which they are made plays a part. Two styles show the same scenes but for what their settings
+framing, untypical and repeats change, and those are drawn apart from all else; so are the classes
+that take the place of classes left out. Positions and sizes are fractions of the frame's side,
+times are frames, and time 0 is the middle of a clip.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vsda.synth.catalogue import Ground, Look, grounds, looks
+from vsda.synth.framing import Centre, poses
+from vsda.synth.styles import IMAGE_STYLE, Style
 from vsda.synth.textures import TEXTURES
 
 TYPICAL_SHARE = 0.7
 """Share of the objects that have their class's hue; of its texture too, drawn by itself."""
 MAX_THINGS = 3
-
-_CENTRE_CANDIDATES = 5
-
-Centres = NDArray[np.float64]
-"""(n, 2) positions as fractions of the frame."""
+NUM_INDIVIDUALS = 2
+"""Of each class and split: the things that few films show, see the setting `repeats`."""
 
 
 class Kind(IntEnum):
@@ -40,6 +42,8 @@ class Draw(IntEnum):
     FRAMING = 1
     CAMERA = 2
     CLUTTER = 3
+    CHANCES = 4
+    INDIVIDUAL = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,31 @@ class SceneId:
         """Return the random stream that serves one purpose in this scene."""
         return np.random.default_rng([self.seed, self.kind, self.index, draw])
 
+    def individual(self, coco_id: int, number: int) -> np.random.Generator:
+        """Return the random stream of an individual of a class, which scenes of the split share."""
+        return np.random.default_rng([self.seed, self.kind, coco_id, number, Draw.INDIVIDUAL])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Surface:
+    """What an object is painted with.
+
+    Attributes:
+        hue_turns: Typical of the class or not.
+        texture: Typical of the class or not.
+        second_value: Brightness of the second tone against the first.
+        periods: Of the texture, over the shape's square.
+        phase: Shift of the texture in periods.
+    """
+
+    hue_turns: float
+    saturation: float
+    value: float
+    texture: str
+    second_value: float
+    periods: float
+    phase: float
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Thing:
@@ -61,9 +90,7 @@ class Thing:
 
     Attributes:
         look: Its class.
-        hue_turns: Its own hue, typical of the class or not.
-        texture: Its own texture, typical of the class or not.
-        second_value: Brightness of the second tone against the first.
+        surface: Its own colours and texture.
         half_size: Half the side of the shape's square.
         stretch: Width against height.
         angle: In radians at time 0, clockwise.
@@ -73,19 +100,13 @@ class Thing:
     """
 
     look: Look
-    hue_turns: float
-    saturation: float
-    value: float
-    texture: str
-    second_value: float
-    periods: float
-    phase: float
+    surface: Surface
     half_size: float
     stretch: float
     mirrored: bool
     angle: float
     spin: float
-    centre: tuple[float, float]
+    centre: Centre
     velocity: tuple[float, float]
 
 
@@ -107,12 +128,26 @@ class Scene:
     exposure_stops: float
 
 
-def make_scene(scene_id: SceneId, framing: float = 0.0) -> Scene:
+class _Chances(NamedTuple):
+    """Numbers in [0, 1) that decide what a style changes in an object."""
+
+    other_class: float
+    loses_hue: float
+    loses_texture: float
+    repeats: float
+    individual: float
+
+
+def make_scene(
+    scene_id: SceneId, style: Style = IMAGE_STYLE, classes: Collection[str] = ()
+) -> Scene:
     """Return the scene with this identity.
 
-    Framing 0 is a photographer's: objects large and in the middle. Framing 1 is that of a passing
-    camera: objects anywhere, cut by the border, up to 35 % smaller. Between them it is the chance
-    of each object to lie anywhere, and the share of that 35 %.
+    Args:
+        scene_id: What all is drawn from.
+        style: Its settings framing, untypical and repeats play a part; vsda/synth/gaps.py.
+        classes: Names of those that may occur; none means all. An object of another class becomes
+            one of these, drawn evenly, and keeps its place, size and motion.
     """
     rng = scene_id.generator(Draw.SCENE)
     num_things = int(rng.integers(1, MAX_THINGS + 1))
@@ -120,10 +155,8 @@ def make_scene(scene_id: SceneId, framing: float = 0.0) -> Scene:
     scene_numbers = rng.random(4)
     camera = rng.normal(0, 0.008, 2)
     exposure_stops = float(rng.normal(0, 0.15))
-    poses = _poses(scene_id.generator(Draw.FRAMING), num_things, framing)
-    things = tuple(_thing(rng, centre, half_size) for centre, half_size in poses)
     return Scene(
-        things=things,
+        things=_things(rng, scene_id, num_things, style, classes),
         ground=ground,
         ground_hue_turns=ground.hue_turns + 0.08 * (scene_numbers[0] - 0.5),
         ground_value=0.45 + 0.4 * scene_numbers[1],
@@ -135,47 +168,55 @@ def make_scene(scene_id: SceneId, framing: float = 0.0) -> Scene:
     )
 
 
-def _poses(
-    rng: np.random.Generator, num_things: int, framing: float
-) -> list[tuple[tuple[float, float], float]]:
-    composed = _composed_centres(rng, num_things)
-    passing = _passing_centres(rng, num_things)
-    is_passing = rng.random(num_things) < framing
-    centres = np.where(is_passing[:, None], passing, composed)
-    sizes = rng.uniform(0.21, 0.30, num_things) * (1.25 if num_things == 1 else 1.0)
-    sizes *= 1 - 0.35 * framing * rng.random(num_things)
-    return [
-        ((float(x), float(y)), float(size)) for (x, y), size in zip(centres, sizes, strict=True)
+def _things(
+    rng: np.random.Generator,
+    scene_id: SceneId,
+    num_things: int,
+    style: Style,
+    classes: Collection[str],
+) -> tuple[Thing, ...]:
+    allowed = tuple(look for look in looks() if not classes or look.name in classes)
+    places = poses(scene_id.generator(Draw.FRAMING), num_things, style.framing)
+    numbers = scene_id.generator(Draw.CHANCES).random((MAX_THINGS, len(_Chances._fields)))
+    chances = [_Chances(*row) for row in numbers[:num_things].tolist()]
+    things = [
+        _thing(rng, place, allowed, style.untypical, chance)
+        for place, chance in zip(places, chances, strict=True)
     ]
+    return tuple(
+        _repeated(thing, scene_id, style.untypical, chance)
+        if chance.repeats < style.repeats
+        else thing
+        for thing, chance in zip(things, chances, strict=True)
+    )
 
 
-def _composed_centres(rng: np.random.Generator, num_things: int) -> Centres:
-    """Return centres (n, 2) spread evenly around the middle."""
-    angles = 2 * np.pi * (rng.random() + np.arange(num_things) / num_things)
-    radius = (0.05 if num_things == 1 else 0.26) * rng.uniform(0.75, 1.15, num_things)
-    around = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    centres: Centres = 0.5 + radius[:, None] * around
-    return centres
+def _repeated(thing: Thing, scene_id: SceneId, untypical: float, chances: _Chances) -> Thing:
+    """Return a thing with the surface of one of the few individuals of its class and split."""
+    number = int(chances.individual * NUM_INDIVIDUALS)
+    rng = scene_id.individual(thing.look.coco_id, number)
+    own = _Chances(*rng.random(len(_Chances._fields)).tolist())
+    place = (thing.centre, thing.half_size)
+    return replace(thing, surface=_thing(rng, place, (thing.look,), untypical, own).surface)
 
 
-def _passing_centres(rng: np.random.Generator, num_things: int) -> Centres:
-    """Return centres (n, 2) anywhere in the frame, apart from each other where there is room."""
-    centres = np.empty((0, 2))
-    for candidates in rng.uniform(0.05, 0.95, (num_things, _CENTRE_CANDIDATES, 2)):
-        gaps = np.linalg.norm(candidates[:, None] - centres[None], axis=2)
-        best = int(gaps.min(axis=1).argmax()) if len(centres) else 0
-        centres = np.vstack([centres, candidates[best]])
-    return centres
-
-
-def _thing(rng: np.random.Generator, centre: tuple[float, float], half_size: float) -> Thing:
+def _thing(
+    rng: np.random.Generator,
+    place: tuple[Centre, float],
+    allowed: tuple[Look, ...],
+    untypical: float,
+    chances: _Chances,
+) -> Thing:
     look = looks()[rng.integers(len(looks()))]
+    if look not in allowed:
+        look = allowed[int(chances.other_class * len(allowed))]
     typical_hue, typical_texture = rng.random(2) < TYPICAL_SHARE
+    typical_hue &= chances.loses_hue >= untypical
+    typical_texture &= chances.loses_texture >= untypical
     own_hue, hue_shift = rng.random(), rng.normal(0, 0.02)
     any_texture = list(TEXTURES)[rng.integers(len(TEXTURES))]
     direction, speed = rng.uniform(0, 2 * np.pi), rng.uniform(0.01, 0.06)
-    return Thing(
-        look=look,
+    surface = Surface(
         hue_turns=float(look.hue_turns + hue_shift if typical_hue else own_hue),
         saturation=float(rng.uniform(0.65, 0.95)),
         value=float(rng.uniform(0.75, 1.0)),
@@ -183,11 +224,15 @@ def _thing(rng: np.random.Generator, centre: tuple[float, float], half_size: flo
         second_value=float(rng.uniform(0.35, 0.6)),
         periods=float(rng.uniform(1.8, 2.6)),
         phase=float(rng.random()),
-        half_size=half_size,
+    )
+    return Thing(
+        look=look,
+        surface=surface,
+        half_size=place[1],
         stretch=float(rng.uniform(0.85, 1.15)),
         mirrored=bool(rng.random() < 0.5),
         angle=float(rng.normal(0, 0.15)),
         spin=float(rng.normal(0, 0.03)),
-        centre=centre,
+        centre=place[0],
         velocity=(float(speed * np.cos(direction)), float(speed * np.sin(direction))),
     )

@@ -4,7 +4,7 @@ What every setting does, and its unit, stands in vsda/synth/gaps.py.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from vsda.manifests import manifest_path, read_table
 
 BEST_CRF = 12
 WORST_CRF = 51
+_MOST = {"framing": 1, "untypical": 1, "repeats": 1, "shutter_share": 8}
+JOIN = "+"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,6 +22,8 @@ class Style:
     """The settings of a camera and a stream; the defaults are how images are taken."""
 
     framing: float = 0.0
+    untypical: float = 0.0
+    repeats: float = 0.0
     shutter_share: float = 0.0
     blur_px: float = 0.0
     cast_stops: float = 0.0
@@ -31,8 +35,11 @@ class Style:
     h264_crf: int | None = None
 
     def __post_init__(self) -> None:
-        if not (0 <= self.framing <= 1 and 0 <= self.shutter_share <= 1):
-            raise ManifestError(f"framing and shutter_share must lie in [0, 1]: {self}")
+        for name, most in _MOST.items():
+            if not 0 <= getattr(self, name) <= most:
+                raise ManifestError(
+                    f"{name} must lie in [0, {most}], got {getattr(self, name)}: {self}"
+                )
         if min(self.blur_px, self.noise_shot, self.noise_read) < 0:
             raise ManifestError(f"blur and noise must not be negative: {self}")
         if self.lowres_factor < 1:
@@ -86,14 +93,40 @@ def read_styles(table: Path) -> Mapping[str, Style]:
 
 
 def style_named(name: str) -> Style:
-    """Return a style at severity 1.
+    """Return a style at severity 1; `gain+blur` is both together.
 
     Raises:
         UnknownNameError: There is no such style; the message lists them.
+        UsageError: Two styles that are joined have a setting in common.
     """
-    if name not in styles():
-        raise UnknownNameError("style", name, styles())
-    return styles()[name]
+    joined: dict[str, float] = {}
+    for part in name.split(JOIN):
+        if part not in styles():
+            raise UnknownNameError("style", part, styles())
+        settings = settings_of(styles()[part])
+        if twice := sorted(settings.keys() & joined.keys()):
+            raise UsageError(
+                f"style {name!r}: {part!r} and one before it both have {', '.join(twice)}; join "
+                "styles that differ in all their settings"
+            )
+        joined |= settings
+    return Style(**joined)  # type: ignore[arg-type]
+
+
+def settings_of(style: Style) -> dict[str, float]:
+    """Return the settings of a style that are not those of images."""
+    images, own = asdict(IMAGE_STYLE), asdict(style)
+    return {name: value for name, value in own.items() if value != images[name]}
+
+
+@cache
+def faults() -> Mapping[str, str]:
+    """Return what is wrong with the videos of each style, in words."""
+    return dict(
+        read_table(
+            manifest_path("synth", "faults"), ("style", "fault"), lambda cells: (cells[0], cells[1])
+        )
+    )
 
 
 def _setting(name: str, value: str) -> tuple[str, float]:

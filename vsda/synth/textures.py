@@ -50,11 +50,15 @@ def _blotches(u: Grid, v: Grid) -> Grid:
 
 
 def _half(position: Grid) -> Grid:
-    return (np.mod(position, 1) < 0.5).astype(np.float32)
+    return (_fraction(position) < 0.5).astype(np.float32)
 
 
 def _centred(position: Grid) -> Grid:
-    return np.mod(position, 1) - 0.5
+    return _fraction(position) - 0.5
+
+
+def _fraction(position: Grid) -> Grid:
+    return position - np.floor(position)  # the bits of np.mod(position, 1), several times faster
 
 
 TEXTURES: dict[str, Callable[[Grid, Grid], Grid]] = {

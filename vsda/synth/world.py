@@ -137,7 +137,7 @@ def _told(root: Path, what: str) -> Iterator[None]:
 
 
 def _write_image(root: Path, options: WorldOptions, scene_id: SceneId) -> layouts.Record:
-    clip = make_image(scene_id, options.size_px)
+    clip = make_image(scene_id, options.size_px, options.image_classes)
     return layouts.write_coco_image(root / COCO_FOLDER, clip)
 
 
@@ -145,5 +145,5 @@ def _write_video(root: Path, options: WorldOptions, scene_id: SceneId) -> layout
     is_train = scene_id.kind is Kind.TRAIN_VIDEO
     num_frames = options.num_frames if is_train else options.num_val_frames
     style = style_named(options.style).at(options.severity)
-    clip = make_video(scene_id, style, num_frames, options.size_px)
+    clip = make_video(scene_id, style, num_frames, options.size_px, options.video_classes)
     return layouts.write_davis_sequence(root / DAVIS_FOLDER, clip)

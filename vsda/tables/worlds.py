@@ -113,7 +113,10 @@ def _options(where: str, stated: Mapping[str, Any]) -> WorldOptions:
 
 
 def _digest(options: WorldOptions) -> str:
-    return hashlib.sha256(json.dumps(asdict(options), sort_keys=True).encode()).hexdigest()
+    """Return what tells a part from another, the settings behind its style's name included."""
+    settings = asdict(style_named(options.style).at(options.severity))
+    content = asdict(options) | {"settings": settings}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _make_part(folder: Path, options: WorldOptions, num_workers: int) -> None:
