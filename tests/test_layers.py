@@ -37,6 +37,7 @@ ROOMS_WITH_TORCH = [
     "stream",
     "models",
     "adversarial",
+    "unlabelled",
     "training",
     "evaluation",
     "choice",

@@ -17,6 +17,7 @@ from vsda.recipes.numbers import (
     Small,
     Width,
 )
+from vsda.recipes.unlabelled import UnlabelledSettings
 
 
 class InitSettings(Settings):
@@ -140,7 +141,7 @@ class TrainRecipe(Settings):
     """Whether the cross-entropy sees the images' labels; without, they serve the discriminator."""
     videos: tuple[str, ...] = ("davis-train",)
     """Sets whose frames are streamed without their labels; named as `images` are. Only a run with
-    an adversarial loss reads them."""
+    an adversarial loss, one of `unlabelled` or `statistics` of them reads them."""
     labelled_videos: tuple[str, ...] = ()
     """Sets whose frames are streamed with their labels; the discriminator sees them, too."""
     classes: str = "shared:davis"
@@ -198,11 +199,17 @@ class TrainRecipe(Settings):
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay per step of a running average of the weights, which is kept, judged and exported in
     place of them; 0 keeps none."""
+    statistics: Literal["own", "videos"] = "own"
+    """Running averages of batch normalisation: those that training leaves, or, after the last step,
+    those of `videos` in place of them (AdaBN, Li et al. 2016)."""
+    statistics_batches: Positive = 50
+    """Batches of `batch_videos` that `videos` averages over."""
     auxiliary_weight: NonNegative = 0.4
     """Of the auxiliary head's cross-entropy, for networks that have one; the authors' value."""
     network: NetworkSettings = SwinUperNetSettings()
     init: InitSettings = InitSettings()
     adversarial: AdversarialSettings = AdversarialSettings()
+    unlabelled: UnlabelledSettings = UnlabelledSettings()
     class_weights: ClassWeightSettings = ClassWeightSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
     discriminator_optimizer: DiscriminatorOptimizerSettings = DiscriminatorOptimizerSettings()
@@ -214,14 +221,24 @@ class TrainRecipe(Settings):
         return self.adversarial.loss != "none"
 
     @property
+    def learns_from_frames(self) -> bool:
+        """Tell whether the whole network learns from unlabelled frames by themselves."""
+        return self.unlabelled.loss != "none"
+
+    @property
     def uses_images(self) -> bool:
         """Tell whether the run streams images."""
         return bool(self.images) and (self.image_labels or self.is_adversarial)
 
     @property
+    def trains_on_videos(self) -> bool:
+        """Tell whether the steps stream unlabelled frames."""
+        return bool(self.videos) and (self.is_adversarial or self.learns_from_frames)
+
+    @property
     def uses_videos(self) -> bool:
-        """Tell whether the run streams unlabelled frames."""
-        return bool(self.videos) and self.is_adversarial
+        """Tell whether the run streams unlabelled frames, in its steps or after them."""
+        return self.trains_on_videos or (bool(self.videos) and self.statistics == "videos")
 
     @property
     def needs_videos(self) -> bool:
@@ -244,6 +261,21 @@ class TrainRecipe(Settings):
             raise ValueError(
                 "an adversarial loss compares two domains: name images, and videos or "
                 "labelled_videos, or set adversarial.loss to none"
+            )
+        if self.learns_from_frames and not self.videos:
+            raise ValueError(
+                f"unlabelled.loss = {self.unlabelled.loss} learns from frames without labels: name "
+                "videos, or set unlabelled.loss to none"
+            )
+        if self.statistics == "videos" and not self.videos:
+            raise ValueError(
+                "statistics = videos averages over frames without labels: name videos, or set it "
+                "to own"
+            )
+        if self.unlabelled.consistency and (self.clip_frames or 1) < 2:
+            raise ValueError(
+                "unlabelled.consistency compares neighbours in a clip: choose a network of clips, "
+                "such as video_swin_upernet, with clip_frames of 2 or more, or set it to 0"
             )
         return self
 

@@ -28,6 +28,10 @@ class WeightAverage:
         network: SegmentationNetwork = self._average.module
         return network
 
+    def restart(self, network: SegmentationNetwork) -> None:
+        """Begin anew with the weights of `network`."""
+        self.network.load_state_dict(network.state_dict())
+
     def update(self, network: SegmentationNetwork, step: int) -> None:
         """Take in the weights after `step` steps."""
         self._average.update(network, step=step)

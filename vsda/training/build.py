@@ -1,6 +1,7 @@
 """The only place where a recipe becomes networks, losses and what they look at."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import torch
@@ -20,9 +21,12 @@ from vsda.errors import RecipeError
 from vsda.models import get_model
 from vsda.models.network import SegmentationNetwork, Tap, check_tap
 from vsda.recipes.train import AdversarialSettings, TrainRecipe
+from vsda.recipes.unlabelled import UnlabelledSettings
 from vsda.training.class_weights import ClassWeights
-from vsda.training.objective import Objective, Weights
+from vsda.training.objective import Objective
+from vsda.training.terms import Weights
 from vsda.training.view import View
+from vsda.unlabelled import Consistency, EntropyLoss, Photometric, TeacherLoss
 
 
 def build_network(recipe: TrainRecipe, num_classes: int) -> SegmentationNetwork:
@@ -38,7 +42,7 @@ def build_network(recipe: TrainRecipe, num_classes: int) -> SegmentationNetwork:
 def build_objective(
     network: SegmentationNetwork, recipe: TrainRecipe, weights: ClassWeights
 ) -> Objective:
-    """Return the network with the recipe's adversarial loss and the weighted cross-entropy.
+    """Return the network with the weighted cross-entropy and what else the recipe has it learn.
 
     Raises:
         UsageError: The network has no such placement.
@@ -50,24 +54,52 @@ def build_objective(
         adversarial=settings.mu if settings.mu_on == "loss" else 1.0,
         auxiliary=recipe.auxiliary_weight,
     )
+    unlabelled = _unlabelled_loss(recipe.unlabelled)
     if not recipe.is_adversarial:
-        return Objective(network, terms)
+        return Objective(network, terms, unlabelled=unlabelled)
     view = _view(settings, network)
     torch.manual_seed(recipe.seed + 1)
-    side_px = recipe.size_px
+    adversarial = _adversarial(recipe, network, view, len(weights.values))
+    return Objective(network, terms, adversarial, view, unlabelled)
+
+
+def _adversarial(
+    recipe: TrainRecipe, network: SegmentationNetwork, view: View, num_classes: int
+) -> DomainLoss | ClusteredLoss:
+    settings, side_px = recipe.adversarial, recipe.size_px
     tap = network.taps[view.tap]
     if settings.discriminator == "patchgan3d" and network.clip_frames is None:
         raise RecipeError(
             f"adversarial.discriminator: patchgan3d judges clips, and {recipe.network.name} takes "
             "single pictures; set it to patchgan"
         )
-    if settings.loss == "domain":
-        return Objective(
-            network, terms, _domain_loss(settings, tap, tap.map_size((side_px, side_px))), view
-        )
     height, width = tap.map_size((side_px, side_px))
+    if settings.loss == "domain":
+        return _domain_loss(settings, tap, (height, width))
     channels = tap.channels * (height * width if view.frames_as_tokens else 1)
-    return Objective(network, terms, _clustered_loss(settings, channels, len(weights.values)), view)
+    return _clustered_loss(settings, channels, num_classes)
+
+
+def _unlabelled_loss(settings: UnlabelledSettings) -> EntropyLoss | TeacherLoss | None:
+    consistency = (
+        Consistency(weight=settings.consistency, confidence=settings.confidence)
+        if settings.consistency
+        else None
+    )
+    if settings.loss == "entropy":
+        return EntropyLoss(statistics=settings.statistics, consistency=consistency)
+    if settings.loss == "teacher":
+        return TeacherLoss(
+            confidence=settings.confidence,
+            weighting=settings.weighting,
+            mixes=settings.mix == "classes",
+            view=Photometric(
+                **settings.model_dump(include={each.name for each in fields(Photometric)})
+            ),
+            statistics=settings.statistics,
+            consistency=consistency,
+        )
+    return None
 
 
 def _view(settings: AdversarialSettings, network: SegmentationNetwork) -> View:

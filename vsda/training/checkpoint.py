@@ -11,7 +11,7 @@ import json
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ class Checkpoint:
         step: Steps done.
         network: State of the segmentation network.
         ema: State of the averaged network; empty in a run without.
+        teacher: State of the network whose answers to unlabelled frames are learnt; empty in a run
+            without, and in checkpoints from before there were such runs.
         adversarial: State of the discriminator and the centroids; empty in a source-only run.
         optimizers: States in the order of `build_optimizations`.
         scaler: State of the scale of losses in 16 bits; empty without.
@@ -59,9 +61,12 @@ class Checkpoint:
     inputs: Mapping[str, Any]
     meter: Mapping[str, Any]
     counted: Mapping[str, Any]
+    teacher: Mapping[str, Any] = field(default_factory=dict)
 
 
 _KEYS = tuple(field.name for field in fields(Checkpoint))
+_LATER = {"teacher"}
+"""Those that older checkpoints lack."""
 
 
 def checkpoint_dir(run_dir: Path) -> Path:
@@ -172,16 +177,17 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise RunError(
             f"{path}: cannot be read as a checkpoint ({type(error).__name__}: {message})"
         ) from error
-    if not isinstance(raw, dict) or not set(_KEYS) <= raw.keys():
+    if not isinstance(raw, dict) or not set(_KEYS) - _LATER <= raw.keys():
         raise RunError(f"{path}: not a checkpoint of a training run; expected the keys {_KEYS}")
-    for key in _KEYS:
+    found = {key: raw[key] for key in _KEYS if key in raw}
+    for key, value in found.items():
         kind = _KINDS.get(key, dict)
-        if not isinstance(raw[key], kind):
+        if not isinstance(value, kind):
             raise RunError(
                 f"{path}: not a checkpoint of a training run; its {key!r} is a"
-                f" {type(raw[key]).__name__}, expected a {kind.__name__}"
+                f" {type(value).__name__}, expected a {kind.__name__}"
             )
-    return Checkpoint(**{key: raw[key] for key in _KEYS})
+    return Checkpoint(**found)
 
 
 def check_digest(path: Path) -> None:

@@ -1,65 +1,41 @@
 """One step: batches of both domains in, losses out. The only place where streams become losses."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from vsda.adversarial.losses import AdversarialTerms, ClusteredLoss, DomainLoss
-from vsda.models.network import SegmentationNetwork
+from vsda.models.batch_norm import batch_norm_statistics
+from vsda.models.network import Levels, SegmentationNetwork
 from vsda.stream.domains import Batch, Part
 from vsda.stream.transforms import normalise
 from vsda.taxonomy import IGNORE_INDEX
 from vsda.training.encoding import Encoded, encode_groups
 from vsda.training.measures import batch_mean_iou, gradient_ratio
+from vsda.training.terms import Guidance, Scale, Weights
 from vsda.training.view import View
+from vsda.unlabelled import EntropyLoss, Frames, TeacherLoss, UnlabelledTerms
 
 SOURCE = ("images",)
 TARGET = ("videos", "labelled_videos")
 """The fields of a batch by domain."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Weights:
-    """What the terms of the objective count.
-
-    Attributes:
-        classes: (K,) of the cross-entropy.
-        adversarial: Of the adversarial loss; the discriminator learns at that rate, too.
-        auxiliary: Of the auxiliary head's cross-entropy.
-    """
-
-    classes: Tensor
-    adversarial: float = 1.0
-    auxiliary: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """What the losses of one part of a batch are divided by, so that the parts add up to the whole.
-
-    Attributes:
-        label_weight: Scalar, divides the sum of the pixels' weighted cross-entropies.
-        adversarial: Multiplies the adversarial loss.
-    """
-
-    label_weight: Tensor
-    adversarial: float = 1.0
-
-
 class Objective(nn.Module):
     """L = L_seg - mu L_dc (the paper's minimax game), with the sign and mu in the reversal.
 
     The network and the discriminator live in one module, so that one wrapped forward serves both.
-    Pictures without labels are encoded as deep as the discriminator looks: they never reach the
-    decoder or the cross-entropy.
+    To a discriminator pictures without labels are encoded as deep as it looks: they never reach
+    the decoder or the cross-entropy. Only `unlabelled` sends them there.
 
     Args:
         network: The segmentation network.
         weights: Of the terms.
         adversarial: The loss over both domains' features; None for a run without.
         view: Where it looks; needed with `adversarial`.
+        unlabelled: The loss of unlabelled frames by themselves; None for a run without.
     """
 
     class_weights: Tensor
@@ -70,9 +46,11 @@ class Objective(nn.Module):
         weights: Weights,
         adversarial: DomainLoss | ClusteredLoss | None = None,
         view: View | None = None,
+        unlabelled: EntropyLoss | TeacherLoss | None = None,
     ) -> None:
         super().__init__()
         self.network, self.adversarial, self.view = network, adversarial, view
+        self.unlabelled = unlabelled
         self.adversarial_weight, self.auxiliary_weight = weights.adversarial, weights.auxiliary
         self.register_buffer("class_weights", weights.classes)
 
@@ -84,6 +62,7 @@ class Objective(nn.Module):
         generator: torch.Generator,
         scale: Scale | None = None,
         measure: float = 0.0,
+        guidance: Guidance | None = None,
     ) -> dict[str, Tensor]:
         """Return the losses and diagnostics of `batch` by name, all scalars on its device.
 
@@ -99,6 +78,7 @@ class Objective(nn.Module):
             measure: Unless it is 0, add what costs time: `train_miou`, the mean IoU on the labelled
                 pictures, and, with an adversarial loss, `gradient_ratio`. It is what losses are
                 multiplied by, so that their gradients fit into 16 bits.
+            guidance: Of the unlabelled frames' loss; None leaves it out.
         """
         scale = scale or Scale(label_weight=self.label_weight(batch))
         # Labelled pictures go first and by themselves: a batch joined with unlabelled ones may
@@ -110,26 +90,32 @@ class Objective(nn.Module):
         # Masks travel as bytes; the loss wants int64.
         masks = torch.cat([masks.flatten(0, -3) for _, masks in labelled.values()]).long()
         logits, terms = self._segmentation(encoded, masks, scale.label_weight)
-        total = torch.stack(list(terms.values())).sum()
+        loss = total = torch.stack(list(terms.values())).sum()
         losses = {name: term.detach() for name, term in terms.items()}
         if measure:
             losses["train_miou"] = batch_mean_iou(logits.detach(), masks)
-        if self.adversarial is None or self.view is None:
-            return {"loss": total, **losses}
-        source, target = (
-            torch.cat(self._features(self.view, batch, encoded, names))
-            for names in (SOURCE, TARGET)
-        )
-        found: AdversarialTerms = self.adversarial(
-            source, target, strength=strength, generator=generator
-        )
-        term = scale.adversarial * self.adversarial_weight * found.loss
-        if measure:
-            through = [levels[self.view.tap].raw for levels in encoded.origins]
-            losses["gradient_ratio"] = gradient_ratio(measure * term, measure * total, through)
-        scalars = found.scalars()
-        scalars["loss_adversarial"] = scale.adversarial * scalars["loss_adversarial"]
-        return {"loss": total + term, **losses, **scalars}
+        # Frames come last, so that their random draws shift nobody else's.
+        shared = {} if guidance is None else self._shared(batch)
+        if self.adversarial is not None and self.view is not None:
+            groups = {**encoded.groups, **shared}
+            source, target = (
+                torch.cat(self._features(self.view, batch, groups, names))
+                for names in (SOURCE, TARGET)
+            )
+            found: AdversarialTerms = self.adversarial(
+                source, target, strength=strength, generator=generator
+            )
+            term = scale.adversarial * self.adversarial_weight * found.loss
+            if measure:
+                through = [levels[self.view.tap].raw for levels in encoded.origins]
+                losses["gradient_ratio"] = gradient_ratio(measure * term, measure * total, through)
+            scalars = found.scalars()
+            scalars["loss_adversarial"] = scale.adversarial * scalars["loss_adversarial"]
+            loss, losses = loss + term, losses | scalars
+        if guidance is not None and (learnt := self._learnt(batch, guidance, shared)) is not None:
+            loss = loss + scale.unlabelled * guidance.weight * learnt.loss
+            losses |= learnt.scaled(scale.unlabelled)
+        return {"loss": loss, **losses}
 
     def label_weight(self, batch: Batch) -> Tensor:
         """Return the sum of the class weights of all labelled pixels of `batch`, a scalar.
@@ -143,18 +129,45 @@ class Objective(nn.Module):
         return torch.stack(found).sum()
 
     def _features(
-        self, view: View, batch: Batch, encoded: Encoded, names: tuple[str, ...]
+        self, view: View, batch: Batch, groups: Mapping[str, Levels], names: tuple[str, ...]
     ) -> list[Tensor]:
-        """Return the features of a domain's parts, encoding those that have no labels."""
+        """Return the features of a domain's parts, encoding those that `groups` lacks."""
         parts: dict[str, Part] = {
             name: part for name in names if (part := getattr(batch, name)) is not None
         }
         return [
-            view.features(encoded.groups[name])
-            if name in encoded.groups
+            view.features(groups[name])
+            if name in groups
             else view.unlabelled(self.network, normalise(part.pictures))
             for name, part in parts.items()
         ]
+
+    def _shared(self, batch: Batch) -> dict[str, Levels]:
+        """Return the levels of unlabelled frames where both losses look at the same ones."""
+        view, loss, frames = self.view, self.unlabelled, batch.videos
+        if view is None or loss is None or frames is None:
+            return {}
+        if not loss.takes_frames_as_they_are or view.statistics != loss.statistics:
+            return {}
+        with batch_norm_statistics(self.network, loss.statistics):
+            return {"videos": self.network.encode(normalise(frames.pictures))}
+
+    def _learnt(
+        self, batch: Batch, guidance: Guidance, shared: Mapping[str, Levels]
+    ) -> UnlabelledTerms | None:
+        """Return the loss of the unlabelled frames by themselves, None where there are none."""
+        if self.unlabelled is None or batch.videos is None:
+            return None
+        labelled, _ = next(iter(_labelled(batch).values()))
+        frames = Frames(
+            pictures=batch.videos.pictures,
+            levels=shared.get("videos"),
+            teacher=guidance.teacher,
+            class_weights=self.class_weights,
+            generator=guidance.generator,
+            labelled=labelled,
+        )
+        return self.unlabelled(self.network, frames)
 
     def _segmentation(
         self, encoded: Encoded, masks: Tensor, label_weight: Tensor

@@ -8,10 +8,14 @@ import torch
 from torch.utils import deterministic
 
 
-def step_seeds(seed: int, step: int, rank: int) -> tuple[int, int]:
-    """Return the seeds of one step's random draws: the network's, and the adversarial part's."""
-    network, adversarial = np.random.SeedSequence([seed, step, rank]).generate_state(2, np.uint64)
-    return int(network >> 1), int(adversarial >> 1)
+def step_seeds(seed: int, step: int, rank: int) -> tuple[int, int, int]:
+    """Return the seeds of one step's random draws.
+
+    They are the network's, the adversarial part's, and those of the unlabelled frames' loss.
+    """
+    states = np.random.SeedSequence([seed, step, rank]).generate_state(3, np.uint64)
+    network, adversarial, unlabelled = (int(state >> 1) for state in states)
+    return network, adversarial, unlabelled
 
 
 @contextmanager

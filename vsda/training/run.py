@@ -202,6 +202,7 @@ def _begin(trainer: Trainer, recipe: TrainRecipe, inputs: RunInputs, options: Ru
     """Give the network its initial weights, and the folder what explains the run."""
     network = trainer.learner.network
     initial = initialise(network, recipe.init, inputs.classes, options.weights_dir)
+    trainer.learner.begin()
     if trainer.is_first:
         write_recipe(trainer.run_dir, recipe)
         record = provenance(inputs, initial, validation=trainer.validation_record())

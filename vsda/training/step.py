@@ -12,9 +12,10 @@ from torch.nn.parallel import DistributedDataParallel
 from vsda.adversarial.losses import ClusteredLoss, DomainLoss
 from vsda.stream.domains import Batch
 from vsda.training.devices import summed
-from vsda.training.objective import Objective, Scale
+from vsda.training.objective import Objective
 from vsda.training.optimization import Optimization
 from vsda.training.precision import MixedPrecision
+from vsda.training.terms import Guidance, Scale
 
 Numbers = dict[str, Tensor]
 """Scalars by name, detached."""
@@ -30,6 +31,7 @@ class StepControl:
         generator: Source of the adversarial part's random draws.
         pieces: Parts that the batch is cut into, whose gradients add up.
         measure: Also measure what costs time, see `Objective`.
+        guidance: Of the unlabelled frames' loss; None where they are not learnt from.
     """
 
     step: int
@@ -37,6 +39,7 @@ class StepControl:
     generator: torch.Generator
     pieces: int = 1
     measure: bool = False
+    guidance: Guidance | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,7 @@ class Stepper:
                         generator=control.generator,
                         scale=scale,
                         measure=self._precision.loss_scale if control.measure else 0.0,
+                        guidance=control.guidance,
                     )
                 torch.autograd.backward(self._precision.scaled(losses["loss"]))
             found.append({name: value.detach() for name, value in losses.items()})
@@ -136,10 +140,10 @@ class Stepper:
         weights = torch.stack([self._objective.label_weight(piece) for piece in pieces])
         world_size = self._fabric.world_size
         label_weight = summed(self._fabric, weights.sum()) / world_size
-        loss = self._objective.adversarial
-        if isinstance(loss, DomainLoss) and loss.reduction == "sum":
-            return Scale(label_weight, adversarial=float(world_size))
-        return Scale(label_weight, adversarial=1 / len(pieces))
+        loss, mean = self._objective.adversarial, 1 / len(pieces)
+        sums = isinstance(loss, DomainLoss) and loss.reduction == "sum"
+        adversarial = float(world_size) if sums else mean
+        return Scale(label_weight, adversarial=adversarial, unlabelled=mean)
 
     def _gradient_norms(self) -> Numbers:
         for optimization in self._optimizations:
