@@ -1,5 +1,7 @@
 """Colours in linear light (float, 1.0 = white), and the curve to display values (sRGB, 8 bit)."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,8 +20,9 @@ def encode(light: Linear) -> Display:
     return display
 
 
+@lru_cache(maxsize=64)
 def hsv(hue_turns: float, saturation: float, value: float) -> Linear:
-    """Return the linear light (3,) of a colour.
+    """Return the linear light (3,) of a colour; the array is shared and cannot be written to.
 
     Args:
         hue_turns: Around the colour circle, 0 and 1 red, 1/3 green, 2/3 blue.
@@ -28,7 +31,9 @@ def hsv(hue_turns: float, saturation: float, value: float) -> Linear:
     """
     sector = (hue_turns * 6 + np.array([0.0, 4.0, 2.0])) % 6
     wheel = np.clip(np.abs(sector - 3) - 1, 0, 1)
-    return _srgb_to_linear(value * (1 - saturation * (1 - wheel))).astype(np.float32)
+    light = _srgb_to_linear(value * (1 - saturation * (1 - wheel))).astype(np.float32)
+    light.setflags(write=False)
+    return light
 
 
 def _srgb_to_linear(value: NDArray[np.float64]) -> NDArray[np.float64]:

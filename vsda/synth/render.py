@@ -197,15 +197,17 @@ def _background(scene: Scene, side: int, cut: int) -> Planes:
     pattern = tone(scene.ground.texture, u * x + v * y, u * y - v * x, 0.0)
     first = hsv(scene.ground_hue_turns, scene.ground.saturation, scene.ground_value)
     second = hsv(scene.ground_hue_turns, scene.ground.saturation, scene.ground_value * 0.75)
-    few, many = (_patches(rng, cells, side)[kept, kept] for cells in _CLUTTER_CELLS)
+    few, many = (_patches(rng, cells, side, kept) for cells in _CLUTTER_CELLS)
     light: Planes = _blend(first, second, pattern) * (0.65 + 0.35 * (few + many))
     return light
 
 
-def _patches(rng: np.random.Generator, cells: int, side: int) -> NDArray[np.float32]:
-    """Return smooth noise (side, side) in about [0, 1]."""
+def _patches(rng: np.random.Generator, cells: int, side: int, kept: slice) -> NDArray[np.float32]:
+    """Return the middle of smooth noise (side, side) in about [0, 1], `kept` of both axes."""
     coarse = Image.fromarray(rng.random((cells, cells), dtype=np.float32))
-    return np.asarray(coarse.resize((side, side), Image.Resampling.BICUBIC))
+    across = coarse.resize((side, cells), Image.Resampling.BICUBIC)
+    across = across.crop((kept.start, 0, kept.stop, cells))  # what the other axis can do without
+    return np.asarray(across.resize((across.width, side), Image.Resampling.BICUBIC))[kept]
 
 
 def _blend(first: Linear, second: Linear, share: NDArray[np.floating]) -> Planes:
