@@ -246,3 +246,29 @@ def test_a_new_run_has_nothing_to_restore():
     watch = Watch(DOMAIN_RUN)
     watch.restore({})
     assert watch.state() == Watch(DOMAIN_RUN).state()
+
+
+TEACHER_RUN = small_recipe(unlabelled={"loss": "teacher"})
+
+
+def teacher(sure, objects):
+    return {"pseudo_label_share": sure, "pseudo_object_share": objects}
+
+
+def test_a_teacher_that_is_sure_and_finds_objects_is_not_spoken_of():
+    assert all_told(TEACHER_RUN, 40 * [teacher(0.6, 0.1)]) == []
+
+
+def test_a_teacher_that_is_sure_of_nothing_is_told_once():
+    (text,) = all_told(TEACHER_RUN, 40 * [teacher(0.0004, 0.1)])
+    assert text.startswith("the teacher is sure of 0.0 % of the pixels of unlabelled frames")
+    assert "Lower unlabelled.confidence (0.968 now)" in text
+
+
+def test_a_teacher_that_sees_background_alone_is_told_once():
+    (text,) = all_told(TEACHER_RUN, 40 * [teacher(0.9, 0.0)])
+    assert text.startswith("the teacher finds objects in 0 % of the pixels")
+
+
+def test_the_first_steps_of_a_teacher_are_not_judged():
+    assert all_told(TEACHER_RUN, 40 * [teacher(0.0, 0.0)], every=1) == []

@@ -67,6 +67,25 @@ _KNOWN = {
         "How hard the discriminator pulls at the network, beside the labels. Near 0: it is not "
         "felt. Far above 1: little else is felt.",
     ),
+    "loss_unlabelled": Quantity(
+        "Loss of unlabelled frames",
+        "How unsure the network is of them (entropy), or how far its answers to a changed view are "
+        "from its teacher's. Before its weight. Falling alone shows no success: it falls, too, "
+        "where all frames are taken for background.",
+    ),
+    "teacher_confidence": Quantity(
+        "Teacher: mean confidence",
+        "The probability that the running average of the network gives to its answers to frames.",
+    ),
+    "pseudo_label_share": Quantity(
+        "Teacher: share of sure pixels",
+        "Pixels of frames above unlabelled.confidence. Good: grows. Near 0: nothing is taught.",
+    ),
+    "pseudo_object_share": Quantity(
+        "Teacher: share of objects",
+        "Pixels of frames that it takes for anything but background. Bad: sinks to 0, when it "
+        "teaches background alone.",
+    ),
     "skipped_steps": Quantity(
         "Steps skipped so far",
         "A step whose loss or gradient is not finite changes nothing. Good: no such curve at all.",
@@ -78,6 +97,12 @@ _KNOWN = {
     "loss": Quantity("Total loss", "All losses, weighted and added up.", False),
     "loss_auxiliary": Quantity(
         "Auxiliary loss", "The segmentation loss of the second, shallower output.", False
+    ),
+    "loss_consistency": Quantity(
+        "Loss of neighbouring frames",
+        "How far the network moves from one frame of a clip to the next, where it is sure in one "
+        "of them. Before its weight.",
+        False,
     ),
     "learning_rate": Quantity("Learning rate", "As the schedule sets it.", False),
     "gradient_norm": Quantity(

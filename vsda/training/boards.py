@@ -134,6 +134,10 @@ _LAYOUT = {
         "losses": _lines("loss_segmentation", "loss_auxiliary"),
         "mean IoU": _lines("train_miou", "validation_miou"),
     },
+    "unlabelled frames": {
+        "losses": _lines("loss_unlabelled", "loss_consistency"),
+        "teacher": _lines("teacher_confidence", "pseudo_label_share", "pseudo_object_share"),
+    },
     "machine": {
         "images per second": _lines("images_per_s"),
         "share of the time spent waiting for data": _lines("data_wait"),

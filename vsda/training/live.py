@@ -21,6 +21,7 @@ _LOSSES = {
     "loss": "loss",
     "loss_segmentation": "segmentation",
     "loss_adversarial": "adversarial",
+    "loss_unlabelled": "unlabelled",
 }
 _ACCURACIES = {
     "accuracy_source": "images",

@@ -15,6 +15,8 @@ _UNBEATEN = 0.99
 _GUESS_LOSS = math.log(2) + 0.05
 _NEAR = 0.1
 """A cluster with less than this part of a domain's usual share has one domain only."""
+_TOO_FEW = 0.001
+"""A smaller share of pixels teaches nothing."""
 
 
 def dead(row: Row) -> str | None:
@@ -174,6 +176,35 @@ def skipping(row: Row) -> str | None:
     )
 
 
+def unsure_teacher(row: Row) -> str | None:
+    """Find a teacher that is sure of next to nothing."""
+    share = row.values.get("pseudo_label_share")
+    if share is None:
+        return None
+    if share >= _TOO_FEW:
+        return ""
+    return (
+        f"the teacher is sure of {percent_text(share)} of the pixels of unlabelled frames, so that "
+        f"they teach next to nothing. Lower unlabelled.confidence "
+        f"({row.recipe.unlabelled.confidence:g} now), or begin with a network that has learnt the "
+        "images: --init, or unlabelled.start_step"
+    )
+
+
+def blind_teacher(row: Row) -> str | None:
+    """Find a teacher that takes all frames for background."""
+    share = row.values.get("pseudo_object_share")
+    if share is None:
+        return None
+    if share >= _TOO_FEW:
+        return ""
+    return (
+        f"the teacher finds objects in {percent_text(share)} of the pixels of unlabelled frames: "
+        "it teaches background. Begin with a network that has learnt the images: --init, or "
+        "unlabelled.start_step; or set unlabelled.mix to classes, which shows objects over frames"
+    )
+
+
 def source_share(recipe: TrainRecipe) -> float:
     """Return the share of image tokens among all that the adversarial loss sees."""
     videos = recipe.batch_videos if recipe.uses_videos else 0
@@ -207,6 +238,8 @@ WARNINGS = {
     "starving": Rule(starving, rows=5, steps=100),
     "diverging": Rule(diverging, rows=3),
     "skipping": Rule(skipping, rows=2),
+    "unsure teacher": Rule(unsure_teacher, rows=10, steps=200),
+    "blind teacher": Rule(blind_teacher, rows=10, steps=200),
 }
 NOTES = {"fooled": Rule(fooled, rows=5, once=True)}
 """What is no fault."""
