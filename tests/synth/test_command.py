@@ -7,7 +7,7 @@ import pytest
 
 from vsda.shards.index import load_index
 from vsda.synth.gallery import gallery_png
-from vsda.synth.styles import faults, styles
+from vsda.synth.styles import faults, settings_of, styles
 
 FEW = [
     *("--images", 5, "--val-images", 2, "--videos", 2, "--frames", 2),
@@ -69,7 +69,7 @@ def test_the_help_names_every_style(vsda):
 def test_the_styles_are_listed_with_their_settings(vsda):
     told = json.loads(vsda("synth", "--styles", "--json").stdout)
     assert told.keys() == styles().keys()
-    assert told["blur"] == {"fault": faults()["blur"], "settings": {"shutter_share": 4.0}}
+    assert told["blur"] == {"fault": faults()["blur"], "settings": settings_of(styles()["blur"])}
     assert told["none"]["settings"] == {}
 
 

@@ -1,7 +1,5 @@
 """Made-up worlds as the recipes of pipelines/worlds/ describe them."""
 
-import dataclasses
-
 from vsda.recipes.worlds import WorldRecipe
 from vsda.synth import styles
 from vsda.tables.worlds import open_world
@@ -27,6 +25,6 @@ def test_joined_styles_are_read(tmp_path):
 def test_a_style_whose_settings_were_changed_makes_another_world(tmp_path, monkeypatch):
     before = world(tmp_path, style="blur").folder("main")
     changed = dict(styles.styles())
-    changed["blur"] = dataclasses.replace(changed["blur"], shutter_share=3.0)
+    changed["blur"] = changed["blur"].at(0.9)
     monkeypatch.setattr(styles, "styles", lambda: changed)
     assert world(tmp_path, style="blur").folder("main") != before
