@@ -3,8 +3,8 @@
 from vsda.errors import RecipeError
 from vsda.recipes.train import TrainRecipe
 
-LEAST_LABELLED = 2
-"""Labelled samples of a piece: the decoder normalises over them, down to maps of one pixel."""
+LEAST_DECODED = 2
+"""Decoded samples of a piece: the decoder normalises over them, down to maps of one pixel."""
 
 
 def share_of(recipe: TrainRecipe, name: str, world_size: int) -> int:
@@ -15,7 +15,7 @@ def share_of(recipe: TrainRecipe, name: str, world_size: int) -> int:
     """
     batch_size: int = getattr(recipe, f"batch_{name}")
     pieces = world_size * recipe.accumulate
-    least = LEAST_LABELLED if _has_labels(recipe, name) else 1
+    least = LEAST_DECODED if _is_decoded(recipe, name) else 1
     if batch_size % pieces or batch_size < least * pieces:
         raise RecipeError(
             f"batch_{name}: {batch_size} samples over all devices cannot be shared by {world_size} "
@@ -25,8 +25,10 @@ def share_of(recipe: TrainRecipe, name: str, world_size: int) -> int:
     return batch_size // world_size
 
 
-def _has_labels(recipe: TrainRecipe, name: str) -> bool:
-    return name == "labelled_videos" or (name == "images" and recipe.image_labels)
+def _is_decoded(recipe: TrainRecipe, name: str) -> bool:
+    if name == "videos":
+        return recipe.statistics == "videos"
+    return name == "labelled_videos" or recipe.image_labels
 
 
 def _nearest(batch_size: int, pieces: int, least: int) -> str:

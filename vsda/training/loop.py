@@ -29,6 +29,7 @@ from vsda.training.nonfinite import NonFiniteGuard, first_infinite
 from vsda.training.profiling import profiled
 from vsda.training.repeatable import repeatable
 from vsda.training.reversal import reversal_strength
+from vsda.training.statistics import check_statistics, renew_statistics, stepwise_sets
 from vsda.training.stop import SIGNALS, StopVote
 from vsda.training.validation import SCORE, Validator
 
@@ -74,6 +75,7 @@ class Trainer:
         self._recipe, self._inputs, self.run_dir = recipe, inputs, run_dir
         self._fabric, self._options = fabric, options or TrainerOptions()
         self.learner = Learner(recipe, inputs.weights, fabric)
+        check_statistics(self.learner.judged, recipe)
         self._damage = DamageCount(recipe.max_damaged)
         self._guard = NonFiniteGuard(run_dir, recipe.max_nonfinite)
         self.step = 0
@@ -162,7 +164,8 @@ class Trainer:
             start_step=self.step,
         )
         inputs = self._inputs
-        batches = stream_domains(self._recipe, inputs.classes, inputs.domains(), place)
+        sets = stepwise_sets(self._recipe, inputs.domains())
+        batches = stream_domains(self._recipe, inputs.classes, sets, place)
         while True:
             start = time.monotonic()
             batch = next(batches, None)
@@ -185,11 +188,18 @@ class Trainer:
         if self._display:
             self._display.advance(self.step)
         with self._aside():
+            self._finish()
             scores = self._judge()
         row = (self._row() if is_row else {}) | scores
         with self._aside():
             self._show(row, batch)
             self._keep(scores.get(SCORE))
+
+    def _finish(self) -> None:
+        """Do what comes after the last step and before its checkpoint: a kill has it done again."""
+        if self.step == self._recipe.steps and self._recipe.statistics == "videos":
+            network = self.learner.judged
+            self._damage.saw(renew_statistics(network, self._recipe, self._inputs, self._fabric))
 
     @contextmanager
     def _aside(self) -> Iterator[None]:

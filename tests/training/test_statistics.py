@@ -1,0 +1,155 @@
+"""Batch norms that get the statistics of unlabelled frames after the last step."""
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import nn
+
+from tests.made_sets import make_images, make_videos
+from tests.training.processes import finished, train_command, write_toml
+from tests.training.small import DOMAIN, SWIN, small_recipe
+from tests.training.test_run import run, same, same_state
+from vsda.errors import RecipeError
+from vsda.stream.domains import DomainSets, Place, check_batches, stream_domains
+from vsda.stream.transforms import normalise
+from vsda.training.build import build_network
+from vsda.training.checkpoint import list_checkpoints, load_checkpoint
+from vsda.training.inputs import open_inputs
+from vsda.training.statistics import check_statistics
+
+SHORT = {"steps": 4, "checkpoint_every": 2, "optimizer": {"learning_rate": 0.05}}
+RENEWED = SHORT | {"statistics": "videos", "statistics_batches": 3}
+STILL = SWIN | {"drop_path_rate": 0.0}
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sets")
+    make_images(folder, 13)
+    make_videos(folder, 5)
+    return [str(folder / "images")], [str(folder / "videos")]
+
+
+@pytest.fixture(scope="module")
+def renewed(tmp_path_factory, places):
+    """Return the folder of a run whose norms got new statistics."""
+    folder = tmp_path_factory.mktemp("renewed") / "run"
+    run(small_recipe(**RENEWED), places, folder)
+    return folder
+
+
+def last(run_dir):
+    return load_checkpoint(list_checkpoints(run_dir)[-1])
+
+
+def averages(state):
+    return {name: value for name, value in state.items() if ".running_" in name}
+
+
+def others(state):
+    return {name: value for name, value in state.items() if "running_" not in name}
+
+
+def frames(places, recipe, first, number):
+    """Yield the frames that a run would draw in so many steps from `first` on."""
+    named = recipe.model_copy(update={"videos": tuple(places[1]), "steps": first + number})
+    inputs = open_inputs(named.model_copy(update={"images": tuple(places[0])}))
+    sets = DomainSets(videos=inputs.domains().videos)
+    for batch in stream_domains(named, inputs.classes, sets, Place(start_step=first)):
+        yield batch.videos.pictures
+
+
+def by_hand(state, places, recipe):
+    """Return a network's state after torch's own cumulative averages over the frames."""
+    network = build_network(recipe, 3)
+    network.load_state_dict(state)
+    network.eval()
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.reset_running_stats()
+            layer.momentum = None
+            layer.train()
+    with torch.no_grad():
+        for pictures in frames(places, recipe, 4, 3):
+            network(normalise(pictures))
+    return network.state_dict()
+
+
+def test_averages_are_those_of_the_frames_that_further_steps_would_draw(places, renewed, tmp_path):
+    own = run(small_recipe(**SHORT), places, tmp_path / "own").network
+    new = last(renewed).network
+    expected = averages(by_hand(own, places, small_recipe(**RENEWED)))
+    assert expected
+    for name, value in averages(new).items():
+        torch.testing.assert_close(value, expected[name], msg=name)
+        assert not torch.allclose(value, own[name], rtol=0.01), name
+
+
+def test_weights_are_those_of_a_run_without(places, renewed, tmp_path):
+    run(small_recipe(**SHORT), places, tmp_path / "own")
+    own, new = last(tmp_path / "own"), last(renewed)
+    trained = {name for name in others(own.network) if "num_batches" not in name}
+    assert all(torch.equal(own.network[name], new.network[name]) for name in trained)
+    assert same(own.optimizers, new.optimizers)
+
+
+def test_earlier_checkpoints_keep_what_training_left(places, renewed, tmp_path):
+    run(small_recipe(**SHORT), places, tmp_path / "own")
+    one, other = (
+        load_checkpoint(list_checkpoints(each)[0]) for each in (tmp_path / "own", renewed)
+    )
+    assert (one.step, other.step) == (2, 2)
+    assert same(one.network, other.network)
+
+
+def test_a_run_killed_before_its_end_does_it_again(places, tmp_path):
+    recipe = small_recipe(**RENEWED | {"ema_decay": 0.9})
+    whole = run(recipe, places, tmp_path / "run")
+    list_checkpoints(tmp_path / "run")[-1].unlink()
+    assert same_state(whole, run(recipe, places, tmp_path / "run", resume="yes"))
+
+
+def test_of_a_run_that_keeps_an_average_the_averaged_network_is_renewed(places, tmp_path):
+    recipe = small_recipe(**RENEWED | {"ema_decay": 0.9})
+    own = run(small_recipe(**SHORT | {"ema_decay": 0.9}), places, tmp_path / "own")
+    new = run(recipe, places, tmp_path / "new")
+    assert same(own.network, new.network)
+    expected = averages(by_hand(own.ema, places, recipe))
+    for name, value in averages(new.ema).items():
+        torch.testing.assert_close(value, expected[name], msg=name)
+
+
+def test_steps_of_a_run_without_another_use_for_frames_draw_none(places):
+    recipe = small_recipe(**RENEWED)
+    assert (recipe.uses_videos, recipe.needs_videos, recipe.trains_on_videos) == (True, True, False)
+    assert small_recipe(**RENEWED | {"adversarial": DOMAIN}).trains_on_videos
+
+
+def test_what_cannot_be_averaged_over_is_refused():
+    with pytest.raises(ValidationError, match="averages over frames without labels: name videos"):
+        small_recipe(statistics="videos", videos=())
+    check_batches(small_recipe(batch_videos=1), 1)
+    with pytest.raises(RecipeError, match=r"batch_videos: 1 samples.*from 2 on, such as 2"):
+        check_batches(small_recipe(statistics="videos", batch_videos=1), 1)
+
+
+def test_a_network_without_batch_norms_is_refused():
+    bare = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm2d(3, track_running_stats=False))
+    check_statistics(bare, small_recipe())
+    with pytest.raises(RecipeError, match=r"statistics: videos gives .* swin_upernet has none"):
+        check_statistics(bare, small_recipe(statistics="videos"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shared", [True, False])
+def test_two_ranks_average_over_the_frames_of_both(places, tmp_path, shared):
+    """Where each rank has norms of its own, those behind others see what its half made of them."""
+    settings = RENEWED | {"batch_videos": 4, "sync_batch_norm": shared, "network": STILL}
+    recipe = write_toml(tmp_path / "ranks.toml", settings | {"workers": 1})
+    finished(train_command(recipe, places, tmp_path / "run", "--devices", 2))
+    found = last(tmp_path / "run").network
+    expected = averages(by_hand(found, places, small_recipe(**settings)))
+    first = [name for name in expected if "lateral" in name and "running_mean" in name]
+    assert first
+    for name in expected if shared else first:
+        torch.testing.assert_close(found[name], expected[name], rtol=1e-3, atol=1e-4, msg=name)

@@ -1,0 +1,106 @@
+"""Statistics of batch normalisation made anew from unlabelled frames, after all steps.
+
+Li, Wang, Shi, Liu and Hou, Revisiting Batch Normalization For Practical Domain Adaptation, 2016
+(arXiv:1603.04779): weights stay, and each norm gets the mean and variance that it sees in the
+target domain. A network normalises by layers where it has such norms: a Swin Transformer's encoder
+stays as it is, and its decoder's norms move.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from vsda.errors import RecipeError
+from vsda.models.network import SegmentationNetwork
+from vsda.recipes.train import TrainRecipe
+from vsda.stream.damage import Damage
+from vsda.stream.domains import DomainSets, Place, stream_domains
+from vsda.stream.transforms import normalise
+from vsda.training.devices import summed
+from vsda.training.inputs import RunInputs
+
+
+def check_statistics(network: nn.Module, recipe: TrainRecipe) -> None:
+    """Refuse a recipe that wants statistics of a network which has none.
+
+    Raises:
+        RecipeError: It has no batch norm with running averages.
+    """
+    if recipe.statistics == "videos" and not _norms(network):
+        raise RecipeError(
+            f"statistics: videos gives batch norms new averages, and {recipe.network.name} has "
+            "none; set it to own"
+        )
+
+
+def stepwise_sets(recipe: TrainRecipe, sets: DomainSets) -> DomainSets:
+    """Return the sets that steps draw from; frames for statistics alone are drawn after them."""
+    return sets if recipe.trains_on_videos else replace(sets, videos=None)
+
+
+def renew_statistics(
+    network: SegmentationNetwork, recipe: TrainRecipe, inputs: RunInputs, fabric: Fabric
+) -> tuple[Damage, ...]:
+    """Replace the running averages of `network` by those of frames; return what was damaged.
+
+    The frames are those that further steps of the run would draw. The averages are plain ones over
+    all batches, of all ranks; all else is as in prediction. Norms of an auxiliary head keep theirs:
+    it predicts nothing.
+
+    Args:
+        network: The one that counts.
+        recipe: The run's.
+        inputs: Its sets.
+        fabric: The devices, launched.
+    """
+    norms = _norms(network)
+    before = network.training, [norm.momentum for norm in norms]
+    damaged: list[Damage] = []
+    network.eval()
+    for norm in norms:
+        norm.train()
+    try:
+        for number, (pictures, replaced) in enumerate(_frames(recipe, inputs, fabric), 1):
+            for norm in norms:
+                norm.momentum = 1 / number  # the first batch leaves nothing of what was there
+            with torch.no_grad():
+                network(normalise(pictures))
+            damaged += replaced
+    finally:
+        network.train(before[0])
+        for norm, momentum in zip(norms, before[1], strict=True):
+            norm.momentum = momentum
+    if not recipe.sync_batch_norm:
+        _average_over_ranks(norms, fabric)
+    return tuple(damaged)
+
+
+def _norms(network: nn.Module) -> list[_BatchNorm]:
+    return [
+        layer
+        for layer in network.modules()
+        if isinstance(layer, _BatchNorm) and layer.running_mean is not None
+    ]
+
+
+def _frames(
+    recipe: TrainRecipe, inputs: RunInputs, fabric: Fabric
+) -> Iterator[tuple[Tensor, tuple[Damage, ...]]]:
+    """Yield this rank's frames of the steps after the last, and what was replaced in them."""
+    longer = recipe.model_copy(update={"steps": recipe.steps + recipe.statistics_batches})
+    place = Place(rank=fabric.global_rank, world_size=fabric.world_size, start_step=recipe.steps)
+    sets = DomainSets(videos=inputs.domains().videos)
+    for batch in stream_domains(longer, inputs.classes, sets, place):
+        if batch.videos is not None:
+            yield batch.videos.to(fabric.device).pictures, batch.damaged
+
+
+def _average_over_ranks(norms: list[_BatchNorm], fabric: Fabric) -> None:
+    for norm in norms:
+        for average in (norm.running_mean, norm.running_var):
+            if average is not None:
+                average.copy_(summed(fabric, average.clone()) / fabric.world_size)
