@@ -17,6 +17,6 @@ def run(job):
         raise RunError("diverged")
     if job.cell.row == "slow":
         time.sleep(0.5)
-    if job.cell.start is not None and read_record(job.cell.start) is None:
-        raise RunError("was begun before its start was done")
+    if job.cell.before is not None and read_record(job.cell.before) is None:
+        raise RunError("was begun before its start or twin was done")
     finish(job.cell, 0.5)

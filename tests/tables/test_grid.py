@@ -93,6 +93,64 @@ def test_a_fingerprint_is_of_what_decides_the_weights(tmp_path):
     assert changed(), "another start"
 
 
+def made_up(folder, name, style, rows=""):
+    """Write a world whose images are those of every such world, and whose videos have a style."""
+    write_world(
+        folder,
+        name,
+        f"""
+        sets = {{ images = "sharp/coco-train", videos = "own/davis-train" }}
+        {rows}
+        [parts.sharp]
+        style = "none"
+        [parts.own]
+        style = "{style}"
+        """,
+    )
+
+
+def test_cells_that_come_to_one_network_are_twins_of_the_first(tmp_path):
+    for style in ("dim", "gain"):
+        made_up(tmp_path, style, style)
+    head = HEAD + 'worlds = ["dim", "gain"]\n'
+    cells = by_name(grid_of(write_table_file(tmp_path, head=head), OUT))
+    first = cells["dim/first/0"]
+    assert [name for name, cell in cells.items() if cell.twin] == [
+        "gain/first/0",
+        "gain/plain/0",
+        "gain/plain/1",
+    ]
+    assert cells["gain/first/0"].twin is first
+    assert cells["gain/plain/1"].twin is cells["dim/plain/1"]
+    assert (cells["gain/clustered/1"].twin, cells["gain/clustered/1"].start) == (None, first)
+    assert cells["gain/clustered/1"].recipe.init.weights == str(first.run_dir)
+    assert cells["gain/plain/1"].judged_on["videos"] != cells["dim/plain/1"].judged_on["videos"]
+    assert cells["gain/plain/1"].reads == ("images", "videos")
+    assert cells["gain/first/0"].reads == ()
+
+
+def test_the_stages_that_worlds_put_first_are_shared_too(tmp_path):
+    for style in ("dim", "gain"):
+        made_up(tmp_path, style, style, "pretrain = { steps = 99 }")
+    head = HEAD + 'worlds = ["dim", "gain"]\n'
+    rows = ROWS.replace('start = "first"\n', "").replace("shown = false", "set = { steps = 99 }")
+    cells = by_name(grid_of(write_table_file(tmp_path, head=head, rows=rows), OUT))
+    stage = cells["dim/plain.pretrain/1"]
+    assert cells["gain/plain.pretrain/1"].twin is stage
+    assert cells["gain/clustered/1"].start is cells["dim/clustered/1"].start is stage
+    assert cells["gain/plain/1"].twin is cells["dim/plain/1"]
+
+
+def test_what_sets_or_settings_tell_apart_is_trained_apart(tmp_path):
+    rows = ROWS + "set = { log_every = 3 }\n" + ROWS.split("\n\n")[1].replace('"plain"', '"more"')
+    cells = by_name(grid_of(write_table_file(tmp_path, rows=rows), OUT))
+    assert cells["more/1"].twin is cells["plain/1"]
+    assert len({cell.fingerprint for cell in cells.values()}) == 5
+    other = rows.replace('name = "more"', 'name = "more"\nset = { steps = 3 }')
+    cells = by_name(grid_of(write_table_file(tmp_path, rows=other), OUT))
+    assert cells["more/1"].twin is None
+
+
 def test_a_wrong_recipe_is_told_with_its_row(tmp_path):
     rows = ROWS.replace('"clustered.toml"', '"swin-pach"')
     with pytest.raises(RecipeError, match=r"row clustered: .*Did you mean 'swin-patch'"):

@@ -1,13 +1,14 @@
 """What is there of a table, what is left, and its cost."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
-from tests.tables.making import STEPS, grid_of, make_data, write_table_file
+from tests.tables.making import HEAD, STEPS, grid_of, make_data, write_table_file
 from tests.tables.records import finish
 from vsda.tables.forecast import forecast
-from vsda.tables.plan import plan_table
+from vsda.tables.plan import Forecast, plan_table
 from vsda.tables.record import State, read_record, write_record
 from vsda.tables.work import HowToRun
 from vsda.training.inputs import open_inputs
@@ -49,6 +50,28 @@ def test_rows_without_a_run_are_timed_and_leave_nothing(grid, foreseen):
     assert clustered.left_s == pytest.approx(2 * STEPS * clustered.step_s)
     assert clustered.multiply_adds > rows["plain"].multiply_adds > 0
     assert not grid.cells[-1].run_dir.exists()
+
+
+def test_a_twin_is_counted_as_judged_alone(tmp_path):
+    (tmp_path / "worlds").mkdir()
+    for name in ("one", "two"):
+        (tmp_path / "worlds" / f"{name}.toml").write_text('description = "alike"')
+    head = HEAD + 'worlds = ["one", "two"]\n'
+    made = grid_of(write_table_file(tmp_path, head=head), tmp_path / "out")
+    cells = {cell.name: cell for cell in made.cells}
+    finish(cells["one/plain/0"], 0.5)
+    finish(cells["two/plain/0"], 0.5, train_s=0.0, peak_bytes=0, twin="one/plain/0")
+    known = Forecast(multiply_adds=1, kept_bytes=1, step_s=4.0)
+    keys = {(cell.row, cell.world) for cell in made.cells}
+    rows = {(row.row, row.world): row for row in plan_table(made, dict.fromkeys(keys, known))}
+    one, two = rows["plain", "one"], rows["plain", "two"]
+    assert (one.num_left, one.num_twins, one.left_s) == (1, 0, STEPS * 2.0 + 3.0)
+    assert (two.num_left, two.num_twins, two.left_s) == (1, 1, 3.0)
+    assert (two.step_s, two.measured, two.peak_bytes) == (4.0, "probe", None)
+    bare = replace(known, step_s=None)
+    rows = {(row.row, row.world): row for row in plan_table(made, dict.fromkeys(keys, bare))}
+    assert rows["clustered", "one"].left_s is None
+    assert rows["clustered", "two"].left_s == 0.0
 
 
 def test_the_disk_is_foreseen_as_it_comes_out(grid, foreseen, tmp_path):

@@ -16,10 +16,11 @@ HOW = HowToRun(weights_dir=Path("weights"))
 
 
 def rows(**starts):
-    """Return rows by name with what each starts from."""
+    """Return rows by name with what each starts from; no two come to the same network."""
     return "".join(
         f'[[rows]]\nname = "{name}"\nrecipe = "small.toml"\nstart = "{start}"\n'
-        for name, start in starts.items()
+        f"set = {{ steps = {number} }}\n"
+        for number, (name, start) in enumerate(starts.items(), 1)
     )
 
 
@@ -28,9 +29,9 @@ HEAD = 'title = "t"\nsets = ["videos"]\nseeds = [0, 1]\n'
 
 @pytest.fixture
 def cells(tmp_path, monkeypatch):
-    def make(**starts):
+    def make(head=HEAD, **starts):
         monkeypatch.setattr(run, "run_logged", dying.run)
-        path = write_table_file(tmp_path, head=HEAD, rows=rows(**starts), claims="")
+        path = write_table_file(tmp_path, head=head, rows=rows(**starts), claims="")
         return grid_of(path, tmp_path / "out").cells
 
     return make
@@ -51,6 +52,20 @@ def test_a_cell_waits_for_its_start_while_others_run(cells):
     made = cells(slow="", after="slow", well="")
     ran = run.run_cells(made, HOW, jobs=3, refused={})
     assert (len(ran.done), ran.failed) == (6, {})
+
+
+def test_a_twin_waits_for_the_cell_that_is_trained_and_fails_with_it(cells, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / "worlds").mkdir(exist_ok=True)
+        (tmp_path / "worlds" / f"{name}.toml").write_text('description = "alike"')
+    made = cells(head=HEAD + 'worlds = ["one", "two"]\n', slow="", fails="slow")
+    ran = run.run_cells(made, HOW, jobs=4, refused={})
+    assert sorted(ran.done) == [
+        f"{world}/slow/{seed}" for world in ("one", "two") for seed in (0, 1)
+    ]
+    assert ran.failed["two/fails/1"] == "its twin one/fails/1 failed"
+    chain = run.unfinished(run.chosen(made, ["two/fails/0"]))
+    assert [cell.name for cell in chain] == ["two/fails/0", "one/fails/0"]
 
 
 def test_what_is_done_is_not_run_again(cells):

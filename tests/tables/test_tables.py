@@ -4,6 +4,7 @@ import contextlib
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,10 +14,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.tables.making import grid_of, make_data, write_table_file
+from tests.tables.making import HEAD, ROWS, STEPS, grid_of, make_data, write_table_file
 from tests.training.processes import started
 from vsda.errors import RunError, StoppedError
-from vsda.tables.record import State, read_record, state_of
+from vsda.evaluation.trained import find_checkpoint, open_run
+from vsda.tables.record import State, look, read_record, state_of
 from vsda.tables.results import gather
 from vsda.tables.run import run_here
 from vsda.tables.work import HowToRun, Job, run_cell
@@ -180,6 +182,76 @@ def test_another_set_is_judged_without_training_again(home, whole, how):
     run_cell(Job(both, how))
     assert set(read_record(both).scores) == {"videos", "images"}
     assert (cell.run_dir / "starts.jsonl").read_bytes() == starts
+
+
+@pytest.fixture(scope="module")
+def twins(home):
+    """The file of a table with two worlds that are alike, of one row and one seed."""
+    (home / "worlds").mkdir()
+    for name in ("one", "two"):
+        (home / "worlds" / f"{name}.toml").write_text('description = "alike"')
+    head = HEAD.replace("seeds = [0, 1]", 'seeds = [0]\nworlds = ["one", "two"]')
+    row = ROWS.split("\n\n")[1].replace('start = "first"', "").lstrip()
+    (home / "twins.toml").write_text(f"{head}\n{row}")
+    return home / "twins.toml"
+
+
+def test_a_network_that_two_cells_come_to_is_trained_once(home, twins, how):
+    grid = grid_of(twins, home / "twins", home / "data")
+    trained, twin = grid.cells
+    run_here([twin], how, refused={})  # a job of an array trains what its own cell needs
+    records = [read_record(cell) for cell in grid.cells]
+    assert all(record.is_trained for record in records)
+    assert records[0].scores == records[1].scores
+    assert records[0].train_s > 0 == records[1].train_s == records[1].peak_bytes
+    checkpoints = [sorted((cell.run_dir / "checkpoints").glob("*.pt")) for cell in grid.cells]
+    assert all(one.samefile(other) for one, other in zip(*checkpoints, strict=True))
+    assert len(checkpoints[0]) == 2
+    assert open_run(twin.run_dir, find_checkpoint(twin.run_dir, "latest")).step == STEPS
+    write_table(gather(grid), home / "twins")
+    costs = list(csv.DictReader((home / "twins" / "costs.csv").read_text().splitlines()))
+    assert [(row["train_s"] == "0.0", row["twin"]) for row in costs] == [
+        (False, ""),
+        (True, trained.name),
+    ]
+
+
+def test_a_twin_stopped_before_it_is_judged_is_resumed_to_the_same_bytes(
+    home, twins, how, monkeypatch
+):
+    grid = grid_of(twins, home / "stopped-twins", home / "data")
+    link, linked = os.link, []
+
+    def link_and_stop(*paths):
+        link(*paths)
+        linked.append(paths)
+        if len(linked) == 2:
+            raise StoppedError(143, "stopped")
+
+    monkeypatch.setattr("vsda.tables.twins.os.link", link_and_stop)
+    with pytest.raises(StoppedError):
+        run_here(grid.cells, how, refused={})
+    monkeypatch.undo()
+    assert [look(cell)[0] for cell in grid.cells] == [State.DONE, State.BEGUN]
+    assert len(run_here(grid.cells, how, refused={}).done) == 2
+    write_table(gather(grid), home / "stopped-twins")
+    assert_same_table(home / "stopped-twins", home / "twins")
+
+
+def test_a_network_is_copied_where_it_cannot_be_linked(home, twins, how, monkeypatch):
+    grid = grid_of(twins, home / "twins", home / "data")
+    trained, twin = grid.cells
+    shutil.rmtree(twin.run_dir)
+
+    def refuse(*_):
+        raise OSError("no links here")
+
+    monkeypatch.setattr("vsda.tables.twins.os.link", refuse)
+    run_here([twin], how, refused={})
+    path = next((twin.run_dir / "checkpoints").glob("*.pt"))
+    assert path.read_bytes() == (trained.run_dir / "checkpoints" / path.name).read_bytes()
+    assert not path.samefile(trained.run_dir / "checkpoints" / path.name)
+    assert read_record(twin).scores == read_record(trained).scores
 
 
 @pytest.mark.slow

@@ -41,12 +41,12 @@ def _print_rows(planned: "tuple[PlannedRow, ...]") -> None:
 
     columns = [Column("row"), Column("world")]
     columns += [Column(str(state), is_number=True) for state in State]
-    heads = ("steps", "G a step", "s a step", "from", "left", "disk a run", "memory")
+    heads = ("twins", "steps", "G a step", "s a step", "from", "left", "disk a run", "memory")
     columns += [Column(head, is_number=True) for head in heads]
     rows = [
         [
             *(row.row, row.world, *(str(row.states.get(state, 0)) for state in State)),
-            *(f"{row.steps:,}", f"{row.multiply_adds / 1e9:,.3g}"),
+            *(str(row.num_twins), f"{row.steps:,}", f"{row.multiply_adds / 1e9:,.3g}"),
             "-" if row.step_s is None else f"{row.step_s:.3g}",
             row.measured or "-",
             _time_text(row.left_s),
@@ -58,10 +58,12 @@ def _print_rows(planned: "tuple[PlannedRow, ...]") -> None:
     print_table(columns, rows)
     times = [row.left_s for row in planned if row.num_left]
     left_s = None if None in times else sum(filter(None, times))
-    disk = sum(row.num_left * row.run_bytes for row in planned)
+    disk = sum((row.num_left - row.num_twins) * row.run_bytes for row in planned)
+    twins = sum(row.num_twins for row in planned)
     typer.echo(
         f"\n{sum(row.num_left for row in planned)} runs left: {_time_text(left_s)} one after "
         f"another, {bytes_text(disk)} more on the disk"
+        + (f"; {twins} of them judge the network of another run" if twins else "")
     )
 
 

@@ -27,6 +27,8 @@ class Cell:
         reads: Names of all sets that it needs.
         start: The cell whose network it starts from.
         run_dir: Its run folder.
+        twin: The first cell with the same fingerprint, whose network is judged in place of training
+            it again; None for one that is trained.
     """
 
     row: str
@@ -39,6 +41,7 @@ class Cell:
     reads: tuple[str, ...]
     start: "Cell | None"
     run_dir: Path
+    twin: "Cell | None" = None
 
     @property
     def fingerprint(self) -> str:
@@ -47,6 +50,11 @@ class Cell:
         start = init if self.start is None else self.start.fingerprint
         deciding = {"recipe": self.recipe.deciding(), "sets": self.trained_on, "start": start}
         return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def before(self) -> "Cell | None":
+        """The cell that must be done before: its twin, or the one that it starts from."""
+        return self.twin or self.start
 
 
 def used_sets(recipe: TrainRecipe) -> dict[str, tuple[str, ...]]:

@@ -61,8 +61,9 @@ def _kept_bytes(recipe: TrainRecipe, cost: RecipeCost) -> int:
 
 
 def _probed(cells: list[Cell], how: HowToRun, steps: int) -> float | None:
-    is_known = any(look(cell)[0] is State.DONE for cell in cells)
-    if is_known or not steps:
+    trained = [cell for cell in cells if cell.twin is None]
+    is_known = any(look(cell)[0] is State.DONE for cell in trained)
+    if is_known or not trained or not steps:
         return None
     recipe = cells[0].recipe
     bare = recipe.model_copy(update={"init": recipe.init.model_copy(update={"weights": ""})})

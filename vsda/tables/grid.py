@@ -1,7 +1,7 @@
 """Rows times worlds times seeds: the cells of a table, each with its resolved recipe."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any, TypeVar
@@ -49,7 +49,7 @@ class Grid:
         table: The table.
         worlds: By name, in the order of the columns.
         seeds: Those of rows that have none of their own.
-        cells: Each after the one that it starts from.
+        cells: Each after its twin and the one that it starts from.
     """
 
     table: Table
@@ -92,6 +92,7 @@ class _Builder:
         self._rows = self._first_stages() | dict(table.rows)
         self._resolved: dict[tuple[str, str], TrainRecipe] = {}
         self._cells: dict[tuple[str, str, int], Cell] = {}
+        self._first: dict[str, Cell] = {}
 
     def cells(self) -> tuple[Cell, ...]:
         """Return all cells."""
@@ -134,8 +135,15 @@ class _Builder:
         key = (row.name, world, seed)
         if key not in self._cells:
             start = self._start(row, world, seed)  # first: a start stands before what needs it
-            self._cells[key] = self._new_cell(row, world, seed, start)
+            self._cells[key] = self._twinned(self._new_cell(row, world, seed, start))
         return self._cells[key]
+
+    def _twinned(self, cell: Cell) -> Cell:
+        """Return a cell that reads but what it is judged on, if another comes to its network."""
+        twin = self._first.setdefault(cell.fingerprint, cell)
+        if twin is cell:
+            return cell
+        return replace(cell, twin=twin, reads=tuple(sorted(cell.judged_on)))
 
     def _start(self, row: TableRow, world: str, seed: int) -> Cell | None:
         name = row.start
@@ -145,11 +153,12 @@ class _Builder:
             return None
         start = self._rows[name]
         where = f"{self._table.path.name}: row {row.name}: start {name!r}"
-        return self._cell(
+        cell = self._cell(
             start,
             _same_or_only(world, self._worlds_of(start), f"{where}: world"),
             _same_or_only(seed, self._seeds_of(start), f"{where}: seed"),
         )
+        return cell.twin or cell
 
     def _new_cell(self, row: TableRow, world: str, seed: int, start: Cell | None) -> Cell:
         resolved = self._recipe(row, world).model_copy(update={"seed": seed})

@@ -36,6 +36,7 @@ class PlannedRow:
         steps: Of training, in each run.
         step_s: Seconds of a step; None if nobody has measured.
         measured: `runs` that are finished, or a `probe`; empty if nobody has.
+        num_twins: Of its cells that are not done, those that are only judged, as twins of others.
         left_s: Seconds of what is left, one run after another; None where `step_s` is.
         run_bytes: On the disk, of each run.
         peak_bytes: Most memory of a finished run; None without one.
@@ -48,6 +49,7 @@ class PlannedRow:
     steps: int
     step_s: float | None
     measured: str
+    num_twins: int
     left_s: float | None
     run_bytes: int
     peak_bytes: int | None
@@ -80,12 +82,19 @@ def plan_table(grid: Grid, forecasts: Mapping[tuple[str, str], Forecast]) -> tup
 def _planned(cells: list[Cell], forecast: Forecast) -> PlannedRow:
     seen = [(cell, *look(cell)) for cell in cells]
     done = [(cell, record) for cell, state, record in seen if record and state is State.DONE]
-    num_left, steps = len(cells) - len(done), cells[0].recipe.steps
-    step_s, measured, judge_s = forecast.step_s, "probe" if forecast.step_s else "", 0.0
-    if done:
-        step_s = sum(record.train_s for _, record in done) / (steps * len(done))
-        measured, judge_s = "runs", sum(record.judge_s for _, record in done) / len(done)
-    sizes = [_size_bytes(cell.run_dir) for cell, _ in done]
+    trained = [(cell, record) for cell, record in done if not record.twin]
+    left, steps = (
+        [cell for cell, state, _ in seen if state is not State.DONE],
+        cells[0].recipe.steps,
+    )
+    num_twins = sum(cell.twin is not None for cell in left)
+    step_s, measured = forecast.step_s, "probe" if forecast.step_s else ""
+    if trained:
+        step_s = sum(record.train_s for _, record in trained) / (steps * len(trained))
+        measured = "runs"
+    judge_s = sum(record.judge_s for _, record in done) / len(done) if done else 0.0
+    train_s = None if step_s is None else steps * step_s
+    sizes = [_size_bytes(cell.run_dir) for cell, _ in trained]
     return PlannedRow(
         row=cells[0].row,
         world=cells[0].world,
@@ -93,11 +102,21 @@ def _planned(cells: list[Cell], forecast: Forecast) -> PlannedRow:
         steps=steps,
         step_s=step_s,
         measured=measured,
-        left_s=None if step_s is None else num_left * (steps * step_s + judge_s),
+        num_twins=num_twins,
+        left_s=_left_s(len(left), len(left) - num_twins, judge_s, train_s),
         run_bytes=sum(sizes) // len(sizes) if sizes else forecast.kept_bytes,
-        peak_bytes=max((record.peak_bytes for _, record in done), default=None),
+        peak_bytes=max((record.peak_bytes for _, record in trained), default=None),
         multiply_adds=forecast.multiply_adds,
     )
+
+
+def _left_s(
+    num_left: int, num_to_train: int, judge_s: float, train_s: float | None
+) -> float | None:
+    """Return the seconds of what is left; what is not trained costs but its judging."""
+    if num_to_train and train_s is None:
+        return None
+    return num_left * judge_s + num_to_train * (train_s or 0.0)
 
 
 def _size_bytes(folder: Path) -> int:

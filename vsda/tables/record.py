@@ -49,6 +49,7 @@ class CellRecord(_Record):
         train_s: Seconds of training, without what came before the first step.
         judge_s: Seconds of judging.
         peak_bytes: Most memory while it was trained; of the device where it has its own.
+        twin: Name of the cell that was trained in place of it; empty for one that was itself.
     """
 
     fingerprint: str
@@ -62,6 +63,7 @@ class CellRecord(_Record):
     train_s: float = 0.0
     judge_s: float = 0.0
     peak_bytes: int = 0
+    twin: str = ""
 
 
 class State(StrEnum):

@@ -33,10 +33,10 @@ def run_cells(
 ) -> Ran:
     """Run what is left of `cells`, `jobs` at a time, in processes of their own.
 
-    A cell that fails, or whose process dies, costs itself and those that start from it.
+    A cell that fails, or whose process dies, costs itself, its twins and those that start from it.
 
     Args:
-        cells: Each after the one that it starts from, which is among them, too.
+        cells: Each after its twin and the one that it starts from, which are among them, too.
         how: How they are run.
         jobs: Most at a time.
         refused: Why those cannot be run that are named here.
@@ -103,11 +103,11 @@ def share_of(cells: Sequence[Cell], task: str) -> list[Cell]:
 
 
 def unfinished(cells: Sequence[Cell]) -> list[Cell]:
-    """Return these cells, and those that they start from, without those that are done."""
+    """Return these cells, their twins and starts, without those that are done."""
     chain = list(cells)
     for cell in chain:
-        if cell.start is not None and cell.start not in chain:
-            chain.append(cell.start)
+        if cell.before is not None and cell.before not in chain:
+            chain.append(cell.before)
     return [cell for cell in chain if look(cell)[0] is not State.DONE]
 
 
@@ -130,21 +130,27 @@ def _left(cells: Sequence[Cell], ran: Ran, refused: Mapping[str, str]) -> list[C
 
 
 def _finished(todo: Sequence[Cell], how: HowToRun, jobs: int, ran: Ran) -> Iterator[Cell]:
-    """Yield cells as they are finished, each after its start; note what became of them."""
+    """Yield cells as they are finished, each after its twin or start; note what became of them."""
     waiting = list(todo)
     with LocalEngine(run_logged, min(jobs, len(todo)), daemonic=False) as engine:
         while waiting or engine.num_running:
-            for cell in [cell for cell in waiting if cell.start and cell.start.name in ran.failed]:
+            for cell in [one for one in waiting if one.before and one.before.name in ran.failed]:
                 waiting.remove(cell)
-                ran.failed[cell.name] = f"its start {cell.start and cell.start.name} failed"
+                ran.failed[cell.name] = _why(cell)
                 yield cell
-            ready = [cell for cell in waiting if not cell.start or cell.start.name in ran.done]
+            ready = [one for one in waiting if not one.before or one.before.name in ran.done]
             for cell in ready[: engine.num_free]:
                 waiting.remove(cell)
                 engine.submit(Job(cell, how))
             for done in engine.wait(_LOOK_UP_S) if engine.num_running else ():
                 _note(done, ran)
                 yield done.task.cell
+
+
+def _why(cell: Cell) -> str:
+    """Return why a cell cannot be run whose twin or start failed."""
+    kind = "twin" if cell.twin else "start"
+    return f"its {kind} {cell.before and cell.before.name} failed"
 
 
 def _note(done: Done[Job, None], ran: Ran) -> None:

@@ -87,8 +87,9 @@ def cell_rows(results: Results) -> Rows:
 
 
 def cost_rows(results: Results) -> Rows:
-    """Yield how long each run took, and its memory."""
-    yield "row", "world", "seed", "steps", "train_s", "judge_s", "peak_bytes"
+    """Yield how long each run took, and its memory; none for one whose twin was trained."""
+    yield "row", "world", "seed", "steps", "train_s", "judge_s", "peak_bytes", "twin"
     for cell, record in results.records:
         seconds = (f"{record.train_s:.1f}", f"{record.judge_s:.1f}")
-        yield cell.row, cell.world, cell.seed, record.steps, *seconds, record.peak_bytes
+        memory = (record.peak_bytes, record.twin)
+        yield cell.row, cell.world, cell.seed, record.steps, *seconds, *memory

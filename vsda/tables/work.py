@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 LOG_FILE = "cell.log"
 _PATIENCE_S = 7 * 86_400.0
-"""Another job may be training the same start."""
+"""Another job may be training the same start or twin."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +64,8 @@ def run_logged(job: Job) -> None:
 def run_cell(job: Job) -> None:
     """Train and judge a cell, going on where an earlier try was stopped; nothing if it is done.
 
-    A start that is not there yet is made first, or waited for where another process is at it.
+    A start or twin that is not there yet is made first, or waited for where another process is at
+    it.
 
     Raises:
         RunError: The cell was begun with another recipe, or its folder is damaged.
@@ -76,8 +77,8 @@ def run_cell(job: Job) -> None:
         state = _cleared(job)
         if state is State.DONE:
             return
-        if cell.start is not None:
-            run_cell(replace(job, cell=cell.start))
+        if cell.before is not None:
+            run_cell(replace(job, cell=cell.before))
         record = read_record(cell) if state is State.BEGUN else None
         if record is None:
             record = CellRecord(fingerprint=cell.fingerprint, steps=cell.recipe.steps)
@@ -85,9 +86,11 @@ def run_cell(job: Job) -> None:
 
         # torch takes seconds to import, which planning and gathering do without.
         from vsda.tables.trial import judge_cell, train_cell  # noqa: PLC0415
+        from vsda.tables.twins import adopt  # noqa: PLC0415
 
         if not record.is_trained:
-            record = train_cell(cell, job.how, record)
+            twin = cell.twin
+            record = adopt(cell, twin, record) if twin else train_cell(cell, job.how, record)
             write_record(cell, record)
         for judged in judge_cell(cell, job.how, record):
             write_record(cell, judged)

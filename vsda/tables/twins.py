@@ -1,0 +1,53 @@
+"""A network that several cells of a table come to: trained once, and judged in each of them."""
+
+import os
+import shutil
+from pathlib import Path
+
+from vsda.errors import RunError
+from vsda.storage import PART_SUFFIX, write_atomic
+from vsda.tables.cell import Cell
+from vsda.tables.record import CellRecord, read_record
+from vsda.training.checkpoint import checkpoint_dir
+from vsda.training.metrics_log import METRICS_FILE
+from vsda.training.provenance import PROVENANCE_FILE, RECIPE_FILE, STARTS_FILE
+
+_TEXTS = (RECIPE_FILE, PROVENANCE_FILE, STARTS_FILE, METRICS_FILE)
+
+
+def adopt(cell: Cell, twin: Cell, record: CellRecord) -> CellRecord:
+    """Give a cell what the training of its twin has left; return what is known then.
+
+    Its run folder is one that can be judged and reported as any other, with the twin's recipe.
+    Checkpoints lie on the disk but once where the file system has hard links.
+
+    Args:
+        cell: It has no network yet.
+        twin: Trained.
+        record: Of `cell`.
+
+    Raises:
+        RunError: The twin is not trained.
+    """
+    known = read_record(twin)
+    if known is None or not known.is_trained:
+        raise RunError(f"{twin.run_dir}: is not trained, and {cell.name} has the same network")
+    for name in _TEXTS:
+        write_atomic(cell.run_dir / name, (twin.run_dir / name).read_bytes())
+    for path in sorted(checkpoint_dir(twin.run_dir).iterdir()):
+        if path.suffix != PART_SUFFIX:
+            _link(path, checkpoint_dir(cell.run_dir) / path.name)
+    same = known.model_dump(include={"versions", "git_revision", "device", "threads"})
+    return record.model_copy(update={**same, "is_trained": True, "twin": twin.name})
+
+
+def _link(path: Path, target: Path) -> None:
+    """Let `target` be the file at `path`: nobody writes into a checkpoint that is there."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + PART_SUFFIX)
+    part.unlink(missing_ok=True)  # of a try that was killed
+    try:
+        os.link(path, part)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(path, part)
+    part.replace(target)
