@@ -176,7 +176,7 @@ def test_made_up_sets_are_whole_and_read_as_images_and_clips(sets):
 
 
 def test_operations_are_two_for_a_multiply_add_and_three_passes_but_for_clustering():
-    cost = StepCost(segmentation=100, unlabelled=10, discriminator=5, clustering=7)
+    cost = StepCost(segmentation=100, unlabelled=10, teacher=0, discriminator=5, clustering=7)
     assert operations(cost) == 2 * (3 * 115 + 7)
 
 

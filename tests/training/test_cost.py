@@ -1,5 +1,7 @@
 """What recipes cost, against sums by hand and against real steps with real numbers."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -11,7 +13,9 @@ from vsda.training import cost as training_cost
 from vsda.training.build import build_network, build_objective
 from vsda.training.class_weights import ClassWeights
 from vsda.training.cost import recipe_cost, recipe_costs
+from vsda.training.terms import Guidance
 
+TEACHER = {"loss": "teacher", "mix": "classes"}
 ADVERSARIAL = {
     "tokens": DOMAIN,
     "deep": DOMAIN | {"placement": "stage2", "tap": "before-norm"},
@@ -110,6 +114,8 @@ def test_pairs_and_clusters_are_the_sum_worked_out_by_hand():
         ("video_swin_upernet", {"adversarial": DOMAIN, "labelled_videos": ("x",)}),
         ("deeplabv3", {"adversarial": DOMAIN | {"placement": "global", "discriminator": "conv"}}),
         ("swin_upernet", {"network": NETWORKS["swin_upernet"] | {"auxiliary": True}}),
+        ("swin_upernet", {"adversarial": CLUSTERED, "unlabelled": {"loss": "entropy"}}),
+        ("video_swin_upernet", {"unlabelled": TEACHER | {"consistency": 1.0}}),
     ],
 )
 def test_a_step_without_values_costs_what_a_real_one_does(network, settings):
@@ -118,11 +124,24 @@ def test_a_step_without_values_costs_what_a_real_one_does(network, settings):
     objective = build_objective(build_network(recipe, 3), recipe, weights)
     batch = random_batch(clip_frames=recipe.clip_frames, labelled=bool(recipe.labelled_videos))
     generator = torch.Generator().manual_seed(0)
+    teacher = copy.deepcopy(objective.network).eval()
+    guidance = Guidance(weight=1.0, generator=generator, teacher=teacher)
     for _ in range(2):  # the first step of a clustered loss has the seeding on top
-        _, real = count(lambda: objective(batch, strength=1.0, generator=generator))
+        _, real = count(
+            lambda: objective(batch, strength=1.0, generator=generator, guidance=guidance)
+        )
     step = recipe_cost(recipe).step
     assert step.segmentation + step.added == real["Objective"]
     assert step.discriminator == real.get("Objective.adversarial.discriminator", 0)
+
+
+def test_learning_from_frames_costs_a_pass_of_the_network_for_each_who_looks():
+    """Turned colours and blur cost multiply-adds, too."""
+    found = recipe_cost(recipe_of(unlabelled=TEACHER | {"blur_px": 0.0, "hue": 0.0}))
+    assert found.step.segmentation == 4 * found.network.total
+    assert found.step.unlabelled == found.step.teacher == 3 * found.network.total
+    assert found.step.added == 6 * found.network.total
+    assert found.added_to_prediction == 0
 
 
 def test_placements_have_the_tokens_and_channels_of_the_features():

@@ -92,7 +92,7 @@ def _cells(name: str, recipe: "TrainRecipe", found: "RecipeCost") -> list[str]:
         _billions(found.network.total),
         f"{found.discriminator_parameters:,}",
         _billions(step.segmentation),
-        _billions(step.unlabelled),
+        _billions(step.unlabelled + step.teacher),
         _billions(step.discriminator + step.clustering),
         f"+{found.added_to_prediction}",
     ]

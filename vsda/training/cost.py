@@ -1,9 +1,10 @@
-"""What a recipe costs: its network, and what the adversarial part adds to training and prediction.
+"""What a recipe costs: its network, and what adaptation adds to training and prediction.
 
 Everything is counted by running the recipe's own objective without values, see `vsda.models.cost`:
 nothing is worked out from formulas, and nothing that is not there can be zero by assertion.
 """
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,13 +16,18 @@ from vsda.adversarial.losses import ClusteredLoss
 from vsda.models.cost import Cost, count, count_multiply_adds, count_prediction
 from vsda.models.network import SegmentationNetwork
 from vsda.recipes.train import AdversarialSettings, TrainRecipe
+from vsda.recipes.unlabelled import UnlabelledSettings
 from vsda.stream.domains import Batch, Part
 from vsda.taxonomy import class_set
 from vsda.training.build import build_network, build_objective
 from vsda.training.class_weights import ClassWeights
 from vsda.training.objective import Objective
+from vsda.training.terms import Guidance
+from vsda.unlabelled import TeacherLoss
+from vsda.unlabelled.teacher import pseudo_labels
 
 GLOBAL = "global"
+TEACHER = "teacher"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,21 +51,24 @@ class StepCost:
 
     Attributes:
         segmentation: Of the labelled pictures, auxiliary head included: the step of the same recipe
-            without its adversarial loss.
-        unlabelled: Of the encoder, for pictures that only the discriminator sees.
+            without what it has against the gap.
+        unlabelled: Of the network, for pictures without labels: as deep as the discriminator looks,
+            and all of it where the network learns from them by themselves.
+        teacher: Of the teacher, for the same; nothing goes back through it.
         discriminator: Of the discriminator.
         clustering: Of the rest of the adversarial loss: k-means, from the second step on.
     """
 
     segmentation: int
     unlabelled: int
+    teacher: int
     discriminator: int
     clustering: int
 
     @property
     def added(self) -> int:
-        """What the adversarial part adds."""
-        return self.unlabelled + self.discriminator + self.clustering
+        """What adaptation adds."""
+        return self.unlabelled + self.teacher + self.discriminator + self.clustering
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,7 +134,7 @@ def recipe_cost(recipe: TrainRecipe) -> RecipeCost:
 
 def _what_costs(recipe: TrainRecipe) -> str:
     sizes = {"size_px", "batch_images", "batch_videos", "batch_labelled_videos", "image_labels"}
-    settings = recipe.model_dump_json(include=sizes | {"network", "adversarial"})
+    settings = recipe.model_dump_json(include=sizes | {"network", "adversarial", "unlabelled"})
     streams = (recipe.uses_images, recipe.uses_videos, bool(recipe.labelled_videos))
     return f"{settings} {streams} {len(class_set(recipe.classes))}"
 
@@ -160,24 +169,21 @@ def _placements(network: SegmentationNetwork, cost: Cost) -> dict[str, Placement
 
 
 def _step_cost(recipe: TrainRecipe, objective: Objective) -> StepCost:
-    without = recipe.model_copy(update={"adversarial": AdversarialSettings()})
-    segmentation = _count_without(without, objective.network.num_classes)
-    if objective.adversarial is None:
-        return StepCost(segmentation=segmentation, unlabelled=0, discriminator=0, clustering=0)
+    nothing = {"adversarial": AdversarialSettings(), "unlabelled": UnlabelledSettings()}
+    without = recipe.model_copy(update=nothing)
+    labelled = _objective(without, objective.network.num_classes)
+    segmentation = _count_fake(without, labelled)["Objective"]
     counts = _count_with(recipe, objective)
-    adversarial = counts["Objective.adversarial"]
-    discriminator = counts["Objective.adversarial.discriminator"]
+    adversarial = counts.get("Objective.adversarial", 0)
+    discriminator = counts.get("Objective.adversarial.discriminator", 0)
+    teacher = counts[TEACHER]
     return StepCost(
         segmentation=segmentation,
-        unlabelled=counts["Objective"] - segmentation - adversarial,
+        unlabelled=counts["Objective"] - segmentation - adversarial - teacher,
+        teacher=teacher,
         discriminator=discriminator,
         clustering=adversarial - discriminator,
     )
-
-
-def _count_without(recipe: TrainRecipe, num_classes: int) -> int:
-    """Return the multiply-adds of the forward passes of a step without an adversarial loss."""
-    return _count_fake(recipe, _objective(recipe, num_classes))["Objective"]
 
 
 def _count_with(recipe: TrainRecipe, objective: Objective) -> dict[str, int]:
@@ -194,15 +200,28 @@ def _count_fake(recipe: TrainRecipe, objective: Objective) -> dict[str, int]:
 
     Fake tensors are the meta device with a device to name, which losses ask for.
     """
+    has_teacher = isinstance(objective.unlabelled, TeacherLoss)
+    teacher = copy.deepcopy(objective.network).eval() if has_teacher else None
     with FakeTensorMode(allow_non_fake_inputs=True):
-        objective.network.to_empty(device="cpu")
-        return _count_step(objective, _batch(recipe))
+        for network in filter(None, (objective.network, teacher)):
+            network.to_empty(device="cpu")
+        return _count_step(objective, teacher, _batch(recipe))
 
 
-def _count_step(objective: Objective, batch: Batch) -> dict[str, int]:
+def _count_step(
+    objective: Objective, teacher: SegmentationNetwork | None, batch: Batch
+) -> dict[str, int]:
+    """Return the multiply-adds by module, and under `TEACHER` those of a teacher among them."""
     objective.train()
     generator = torch.Generator()
-    return count(lambda: objective(batch, strength=1.0, generator=generator))[1]
+    guidance = Guidance(weight=1.0, generator=generator, teacher=teacher)
+    counts = count(lambda: objective(batch, strength=1.0, generator=generator, guidance=guidance))[
+        1
+    ]
+    if teacher is None or batch.videos is None:
+        return counts | {TEACHER: 0}
+    frames = batch.videos.pictures
+    return counts | {TEACHER: count(lambda: pseudo_labels(teacher, frames))[1]["Global"]}
 
 
 def _batch(recipe: TrainRecipe) -> Batch:

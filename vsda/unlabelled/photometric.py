@@ -59,10 +59,15 @@ class Photometric:
         shape = (-1, *[1] * (pictures.dim() - 1))
         swings = 2 * draws - 1
         view = pictures.float()
-        view = _bright(view, 1 + self.brightness * swings[0].view(shape))
-        view = _contrasted(view, 1 + self.contrast * swings[1].view(shape))
-        view = _saturated(view, 1 + self.saturation * swings[2].view(shape))
-        view = _turned(view, math.tau * self.hue * swings[3])
+        operations = (
+            (self.brightness, _bright, 1 + self.brightness * swings[0].view(shape)),
+            (self.contrast, _contrasted, 1 + self.contrast * swings[1].view(shape)),
+            (self.saturation, _saturated, 1 + self.saturation * swings[2].view(shape)),
+            (self.hue, _turned, math.tau * self.hue * swings[3]),
+        )
+        for reach, operation, amount in operations:
+            if reach:
+                view = operation(view, amount)
         if self.blur_px:
             view = blurred(view, self.blur_px * draws[4], math.ceil(3 * self.blur_px))
         if self.noise:
