@@ -24,7 +24,8 @@ class InitSettings(Settings):
     """The weights that the network starts from."""
 
     weights: str = ""
-    """A name of `vsda weights list`, a path or a URL; empty for random weights."""
+    """A name of `vsda weights list`, a file's in $VSDA_DATA/weights, a path or a URL; empty for
+    random weights."""
     may_miss: tuple[str, ...] = ()
     """Patterns (`*`, `?`) of the network's names that the file may lack: those stay random."""
 
