@@ -18,12 +18,19 @@ from tests.training.small import (
 )
 from vsda.models.shared_batch_norm import share_batch_norm
 from vsda.stream.domains import Batch, Part
+from vsda.training.average import WeightAverage
 from vsda.training.build import build_network, build_objective
 from vsda.training.optimization import build_optimizations
 from vsda.training.precision import MixedPrecision
 from vsda.training.step import StepControl, Stepper
+from vsda.training.terms import Guidance
 
 LOSSES = {"domain": DOMAIN, "clustered": CLUSTERED, "summed": DOMAIN | {"reduction": "sum"}}
+FRAMES = {
+    "entropy": {"loss": "entropy"},
+    "teacher": {"loss": "teacher", "confidence": 0.35, "mix": "classes"},
+}
+"""Losses of unlabelled frames by themselves."""
 STEPS = 5
 _SGD = {"name": "momentum", "learning_rate": 0.01, "momentum": 0.0, "schedule": "constant"}
 
@@ -66,7 +73,10 @@ def work(rank, world_size, folder):
         world_size=world_size,
         timeout=timedelta(seconds=120),
     )
-    found = {loss: trained(loss, lambda step: half(batch_of_step(step), rank)) for loss in LOSSES}
+    found = {
+        loss: trained(loss, lambda step: half(batch_of_step(step), rank))
+        for loss in (*LOSSES, *FRAMES)
+    }
     found["non-finite"] = with_a_bad_batch(rank)
     torch.save(found, Path(folder) / f"{rank}.pt")
     distributed.destroy_process_group()
@@ -75,9 +85,8 @@ def work(rank, world_size, folder):
 def made(loss):
     """Return an objective without anything random in its forward, and what does its steps."""
     network = NETWORKS["swin_upernet"] | {"drop_path_rate": 0.0}
-    recipe = small_recipe(
-        network=network, adversarial=LOSSES[loss], optimizer=_SGD, discriminator_optimizer=_SGD
-    )
+    losses = {"unlabelled": FRAMES[loss]} if loss in FRAMES else {"adversarial": LOSSES[loss]}
+    recipe = small_recipe(network=network, optimizer=_SGD, discriminator_optimizer=_SGD, **losses)
     model = build_objective(build_network(recipe, 3), recipe, WEIGHTS)
     model.network.decoder.dropout.p = 0.0
     wrapping = _Wrapping()
@@ -88,20 +97,28 @@ def made(loss):
     return model, Stepper(wrapping, model, optimizations, precision)
 
 
-def control(step, pieces=1):
+def control(step, pieces=1, guidance=None):
     generator = torch.Generator().manual_seed(step)
-    return StepControl(step=step, strength=1.0, generator=generator, pieces=pieces)
+    return StepControl(
+        step=step, strength=1.0, generator=generator, pieces=pieces, guidance=guidance
+    )
 
 
 def trained(loss, batches, pieces=1):
-    """Return the first step's gradients and numbers, and the state after a few steps."""
+    """Return the first step's gradients and numbers, and the states after a few steps."""
     model, stepper = made(loss)
-    first = numbers = None
+    teacher = WeightAverage(model.network, 0.9)
+    first = numbers = guidance = None
     for step in range(STEPS):
-        result = stepper.step(batches(step), control(step, pieces))
+        if loss in FRAMES:
+            draws = torch.Generator().manual_seed(step)
+            guidance = Guidance(weight=1.0, generator=draws, teacher=teacher.network)
+        result = stepper.step(batches(step), control(step, pieces, guidance))
+        teacher.update(model.network, step + 1)
         first = first or {name: p.grad.clone() for name, p in model.named_parameters()}
         numbers = numbers or result.numbers
-    return {"first": first, "numbers": numbers, "after": model.state_dict()}
+    after = model.state_dict()
+    return {"first": first, "numbers": numbers, "after": after, "teacher": teacher.state_dict()}
 
 
 def with_a_bad_batch(rank):

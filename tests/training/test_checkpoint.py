@@ -42,6 +42,16 @@ def test_checkpoint_survives_a_round_trip(tmp_path):
     assert torch.equal(found.network["weight"], torch.full((4,), 7.0))
 
 
+def test_a_checkpoint_from_before_there_were_teachers_is_read(tmp_path):
+    (path,) = save(tmp_path, 7)
+    path.with_suffix(".sha256").unlink()
+    old = torch.load(path)
+    assert old.pop("teacher") == {}
+    torch.save(old, path)
+    found = load_checkpoint(path)
+    assert (found.step, found.teacher) == (7, {})
+
+
 def test_only_the_latest_are_kept(tmp_path):
     save(tmp_path, 5, 10, 15, 20, keep=2)
     assert [path.name for path in list_checkpoints(tmp_path)] == [

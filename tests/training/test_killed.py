@@ -12,6 +12,7 @@ from vsda.training.checkpoint import list_checkpoints, load_checkpoint
 
 FULL = {
     "adversarial": CLUSTERED,
+    "unlabelled": {"loss": "teacher", "confidence": 0.4, "mix": "classes"},
     "batch_videos": 4,
     "workers": 2,
     "steps": 24,

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import multiprocessing
 
-from tests.training.ranks import LOSSES, batch_of_step, trained, work
+from tests.training.ranks import FRAMES, LOSSES, batch_of_step, trained, work
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,16 @@ def test_network_and_discriminator_are_the_same_on_both_ranks(ranks, loss):
             assert torch.equal(weights, other["after"][name]), name
 
 
-@pytest.mark.parametrize(("loss", "error"), [("domain", 1e-6), ("summed", 1e-4)])
+@pytest.mark.parametrize("loss", FRAMES)
+def test_network_and_teacher_are_the_same_on_both_ranks(ranks, loss):
+    one, other = (rank[loss] for rank in ranks)
+    for part in ("after", "teacher"):
+        for name, weights in one[part].items():
+            assert torch.equal(weights, other[part][name]), (part, name)
+    assert one["numbers"]["loss_unlabelled"] > 0
+
+
+@pytest.mark.parametrize(("loss", "error"), [("domain", 1e-6), ("summed", 1e-4), ("entropy", 1e-6)])
 def test_two_half_batches_give_the_gradients_of_the_whole_one(ranks, loss, error):
     """Also where one half has few labels, and with batch normalisation in training.
 
@@ -40,7 +49,7 @@ def test_two_half_batches_give_the_gradients_of_the_whole_one(ranks, loss, error
             torch.testing.assert_close(ranks[1][loss]["after"][name], expected, msg=name)
 
 
-@pytest.mark.parametrize("loss", ["domain", "summed"])
+@pytest.mark.parametrize("loss", ["domain", "summed", "entropy"])
 def test_logged_losses_of_two_ranks_are_those_of_the_whole_batch(ranks, loss):
     whole = trained(loss, batch_of_step)["numbers"]
     for name, value in whole.items():

@@ -10,7 +10,12 @@ import torch
 from tests.made_sets import make_images, make_sample, make_set, make_videos
 from tests.training.small import CLUSTERED, DOMAIN, small_recipe
 from vsda.errors import RecipeError, RunError, ShardError, UsageError
-from vsda.training.checkpoint import best_checkpoint, list_checkpoints, load_checkpoint
+from vsda.training.checkpoint import (
+    best_checkpoint,
+    list_checkpoints,
+    load_checkpoint,
+    save_checkpoint,
+)
 from vsda.training.inputs import open_inputs
 from vsda.training.metrics_log import read_metrics
 from vsda.training.run import RunOptions, last_run_dir, new_run_dir, train
@@ -36,7 +41,7 @@ def run(recipe, places, run_dir, init="", **options):
 def same_state(one, other):
     return all(
         same(getattr(one, part), getattr(other, part))
-        for part in ("network", "ema", "adversarial", "optimizers", "scaler", "meter")
+        for part in ("network", "ema", "teacher", "adversarial", "optimizers", "scaler", "meter")
     )
 
 
@@ -118,6 +123,16 @@ def test_initial_weights_are_taken_from_another_run(tmp_path, places):
         assert "running" in name or "num_batches" in name or torch.equal(value, then.network[name])
     record = json.loads((tmp_path / "then" / "provenance.json").read_text())
     assert len(record["initial_weights"]["sha256"]) == 64
+
+
+def test_a_teacher_begins_with_the_initial_weights(tmp_path, places):
+    first = run(small_recipe(steps=1), places, tmp_path / "first")
+    biased = {"decoder.conv_seg.bias": torch.tensor([50.0, 0.0, 0.0])}
+    save_checkpoint(tmp_path / "sure", replace(first, network={**first.network, **biased}), keep=1)
+    recipe = small_recipe(steps=1, unlabelled={"loss": "teacher"})
+    run(recipe, places, tmp_path / "then", init=tmp_path / "sure")
+    row = read_metrics(tmp_path / "then")[-1]
+    assert (row["pseudo_label_share"], row["pseudo_object_share"]) == (1, 0)
 
 
 def test_run_without_labels_in_the_videos_is_the_same_run(tmp_path, places):

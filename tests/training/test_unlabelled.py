@@ -21,6 +21,7 @@ from vsda.errors import RecipeError
 from vsda.recipes.load import check
 from vsda.recipes.train import TrainRecipe
 from vsda.training.average import WeightAverage
+from vsda.training.checkpoint import Checkpoint
 from vsda.training.learner import Learner
 from vsda.training.ramp import unlabelled_weight
 from vsda.training.terms import Guidance
@@ -205,6 +206,21 @@ def test_the_teacher_begins_as_the_network_and_follows_it():
     for name, value in by_hand.state_dict().items():
         assert torch.equal(value, learner.state()["teacher"][name]), name
     assert learner.judged is learner.network
+
+
+def test_a_teacher_goes_on_from_a_checkpoint():
+    settings = {"unlabelled": TEACHER | {"decay": 0.9}}
+    whole, _ = trained(3, **settings)
+    begun, _ = trained(2, **settings)
+    kept = Checkpoint(
+        step=2, recipe={}, inputs={}, meter={}, counted={}, **copy.deepcopy(begun.state())
+    )
+    resumed = Learner(small_recipe(optimizer=ADAM, **settings), WEIGHTS, FABRIC)
+    resumed.load(kept)
+    resumed.step(even_batch(2), 2)
+    assert same_weights(whole, resumed)
+    for name, value in whole.state()["teacher"].items():
+        assert torch.equal(value, resumed.state()["teacher"][name]), name
 
 
 def test_the_teacher_is_no_part_of_what_is_optimised_or_wrapped():

@@ -58,7 +58,9 @@ class SharedBatchNorm(_BatchNorm):
         # The squares come second, from the joint mean: a difference of large sums would be noise.
         variance = _Summed.apply(centred.square().sum(dim=(0, 2, 3))) / count
         if self.track_running_stats:
-            self._track((total / count).detach(), variance.detach() * count / (count - 1))
+            # The count came through the sum as well: all of it must let go of the graph, or the
+            # averages would want a gradient when frames are normalised by them.
+            self._track((total / count).detach(), (variance * count / (count - 1)).detach())
         normed = centred * torch.rsqrt(variance + self.eps)[:, None, None]
         if self.affine:
             normed = normed * self.weight[:, None, None] + self.bias[:, None, None]
