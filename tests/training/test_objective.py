@@ -21,6 +21,7 @@ from tests.training.small import (
 )
 from vsda.adversarial.discriminators import TokenDiscriminator
 from vsda.adversarial.losses import DomainLoss
+from vsda.errors import RecipeError
 from vsda.evaluation.metrics import class_iou, confusion_matrix, mean_iou
 from vsda.stream.domains import Part
 from vsda.stream.transforms import normalise
@@ -28,6 +29,7 @@ from vsda.training.build import build_network, build_objective
 from vsda.training.objective import segmentation_loss
 from vsda.training.optimization import build_optimizations
 from vsda.training.reversal import reversal_strength
+from vsda.training.view import View
 
 
 def generator():
@@ -53,6 +55,22 @@ def test_adversarial_gradient_reaches_exactly_the_4896_patch_embedding_parameter
     assert reached == {name for name in network if name.startswith("network.encoder.features.0.")}
     parameters = dict(model.named_parameters())
     assert sum(parameters[name].numel() for name in reached) == 4896
+
+
+def test_the_control_deals_the_same_pictures_to_both_domains_at_random():
+    view = View(tap="patch", shuffles=True)
+    source, target = torch.arange(0, 6.0).view(6, 1), torch.arange(6, 10.0).view(4, 1)
+    dealt = view.domains(source, target, generator())
+    assert [len(part) for part in dealt] == [6, 4]
+    assert sorted(torch.cat(dealt).flatten().tolist()) == list(range(10))
+    assert not dealt[0].lt(6).all()
+    assert View(tap="patch").domains(source, target, generator()) == (source, target)
+
+
+def test_the_control_takes_no_clips():
+    recipe = small_recipe(adversarial=DOMAIN | {"shuffle_domains": True}, network=NETWORKS["video_swin_upernet"])
+    with pytest.raises(RecipeError, match="shuffle_domains: deals single pictures"):
+        build_objective(build_network(recipe, 3), recipe, WEIGHTS)
 
 
 @pytest.mark.parametrize("loss", [DOMAIN, CLUSTERED], ids=["domain", "clustered"])

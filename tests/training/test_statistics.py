@@ -85,6 +85,14 @@ def test_averages_are_those_of_the_frames_that_further_steps_would_draw(places, 
         assert not torch.allclose(value, own[name], rtol=0.01), name
 
 
+def test_a_share_stops_on_the_way(places, renewed, tmp_path):
+    own = run(small_recipe(**SHORT), places, tmp_path / "own").network
+    part = run(small_recipe(**RENEWED, statistics_share=0.25), places, tmp_path / "part").network
+    whole = last(renewed).network
+    for name, value in averages(part).items():
+        torch.testing.assert_close(value, 0.75 * own[name] + 0.25 * whole[name], msg=name)
+
+
 def test_weights_are_those_of_a_run_without(places, renewed, tmp_path):
     run(small_recipe(**SHORT), places, tmp_path / "own")
     own, new = last(tmp_path / "own"), last(renewed)

@@ -78,6 +78,10 @@ class AdversarialSettings(Settings):
     averages, as in prediction; by their own batch, leaving no trace; or by their own batch, which
     enters the running averages, as if nothing had been done about it."""
 
+    shuffle_domains: bool = False
+    """A control: the pictures of a step are dealt to the two domains at random, so that there is
+    nothing to tell apart. What such a run gains is not adaptation."""
+
     @model_validator(mode="after")
     def _clusters_can_be_fitted(self) -> Self:
         if isinstance(self.clusters, int) and self.fit_tokens < self.clusters:
@@ -205,6 +209,9 @@ class TrainRecipe(Settings):
     those of `videos` in place of them (AdaBN, Li et al. 2016)."""
     statistics_batches: Positive = 50
     """Batches of `batch_videos` that `videos` averages over."""
+    statistics_share: Share = 1.0
+    """With `videos`, how far each mean and variance moves from its own (0) to that of the frames
+    (1). Frames differ from pictures in what they show, too: half the way loses less by that."""
     auxiliary_weight: NonNegative = 0.4
     """Of the auxiliary head's cross-entropy, for networks that have one; the authors' value."""
     network: NetworkSettings = SwinUperNetSettings()

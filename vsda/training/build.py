@@ -74,6 +74,11 @@ def _adversarial(
             "single pictures; set it to patchgan"
         )
     height, width = tap.map_size((side_px, side_px))
+    if settings.shuffle_domains and network.clip_frames is not None:
+        raise RecipeError(
+            f"adversarial.shuffle_domains: deals single pictures, and {recipe.network.name} takes "
+            "clips; set it to false"
+        )
     if settings.loss == "domain":
         return _domain_loss(settings, tap, (height, width))
     channels = tap.channels * (height * width if view.frames_as_tokens else 1)
@@ -112,6 +117,7 @@ def _view(settings: AdversarialSettings, network: SegmentationNetwork) -> View:
         before_norm=settings.tap == "before-norm",
         frames_as_tokens=is_global and settings.loss == "clustered",
         statistics=settings.video_statistics,
+        shuffles=settings.shuffle_domains,
     )
 
 

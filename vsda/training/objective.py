@@ -102,6 +102,7 @@ class Objective(nn.Module):
                 torch.cat(self._features(self.view, batch, groups, names))
                 for names in (SOURCE, TARGET)
             )
+            source, target = self.view.domains(source, target, generator)
             found: AdversarialTerms = self.adversarial(
                 source, target, strength=strength, generator=generator
             )

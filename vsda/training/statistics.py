@@ -3,7 +3,9 @@
 Li, Wang, Shi, Liu and Hou, Revisiting Batch Normalization For Practical Domain Adaptation, 2016
 (arXiv:1603.04779): weights stay, and each norm gets the mean and variance that it sees in the
 target domain. A network normalises by layers where it has such norms: a Swin Transformer's encoder
-stays as it is, and its decoder's norms move.
+stays as it is, and its decoder's norms move. `statistics_share` stops on the way between both:
+Schneider et al., Improving robustness against common corruptions by covariate shift adaptation,
+2020 (arXiv:2006.16971), who weigh them as if by numbers of pictures.
 """
 
 from collections.abc import Iterator
@@ -45,10 +47,11 @@ def stepwise_sets(recipe: TrainRecipe, sets: DomainSets) -> DomainSets:
 def renew_statistics(
     network: SegmentationNetwork, recipe: TrainRecipe, inputs: RunInputs, fabric: Fabric
 ) -> tuple[Damage, ...]:
-    """Replace the running averages of `network` by those of frames; return what was damaged.
+    """Move the running averages of `network` to those of frames; return what was damaged.
 
     The frames are those that further steps of the run would draw. The averages are plain ones over
-    all batches, of all ranks; all else is as in prediction. Norms of an auxiliary head keep theirs:
+    all batches, of all ranks; all else is as in prediction, and each norm normalises by the batch
+    while it is measured, whatever the share. Norms of an auxiliary head keep theirs:
     it predicts nothing.
 
     Args:
@@ -59,6 +62,7 @@ def renew_statistics(
     """
     norms = _norms(network)
     before = network.training, [norm.momentum for norm in norms]
+    own = [average.clone() for average in _averages(norms)]
     damaged: list[Damage] = []
     network.eval()
     for norm in norms:
@@ -76,6 +80,8 @@ def renew_statistics(
             norm.momentum = momentum
     if not recipe.sync_batch_norm:
         _average_over_ranks(norms, fabric)
+    for average, before_it in zip(_averages(norms), own, strict=True):
+        average.copy_(before_it.lerp(average, recipe.statistics_share))
     return tuple(damaged)
 
 
@@ -99,8 +105,11 @@ def _frames(
             yield batch.videos.to(fabric.device).pictures, batch.damaged
 
 
+def _averages(norms: list[_BatchNorm]) -> list[Tensor]:
+    found = (average for norm in norms for average in (norm.running_mean, norm.running_var))
+    return [average for average in found if average is not None]
+
+
 def _average_over_ranks(norms: list[_BatchNorm], fabric: Fabric) -> None:
-    for norm in norms:
-        for average in (norm.running_mean, norm.running_var):
-            if average is not None:
-                average.copy_(summed(fabric, average.clone()) / fabric.world_size)
+    for average in _averages(norms):
+        average.copy_(summed(fabric, average.clone()) / fabric.world_size)

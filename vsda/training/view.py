@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from vsda.models.batch_norm import Statistics, batch_norm_statistics
@@ -17,18 +18,31 @@ class View:
         before_norm: Take its features before their norm.
         frames_as_tokens: Give each frame's map as one vector (frames, h * w * C).
         statistics: Batch statistics of pictures without labels on their way to the tap.
+        shuffles: Deal the pictures to the domains at random; a control.
     """
 
     tap: str
     before_norm: bool = False
     frames_as_tokens: bool = False
     statistics: Statistics = "running"
+    shuffles: bool = False
 
     def features(self, levels: Levels) -> Tensor:
         """Return the features (N, [T,] h, w, C) at the tap, or (frames, h * w * C)."""
         level = levels[self.tap]
         features = level.raw if self.before_norm else level.normed
         return features.flatten(0, -4).flatten(1) if self.frames_as_tokens else features
+
+    def domains(
+        self, source: Tensor, target: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Return the features (N, ...) and (M, ...) of both domains, dealt anew if it shuffles."""
+        if not self.shuffles:
+            return source, target
+        both = torch.cat((source, target))
+        order = torch.randperm(len(both), generator=generator, device=generator.device)
+        dealt = both[order.to(both.device)]
+        return dealt[: len(source)], dealt[len(source) :]
 
     def unlabelled(self, network: SegmentationNetwork, pictures: Tensor) -> Tensor:
         """Return the features of normalised pictures that nothing behind the tap sees."""
