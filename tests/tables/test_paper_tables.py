@@ -12,6 +12,7 @@ from vsda.tables.load import PAPER, load_table
 TABLES = recipe_paths("tables")
 PAPERS = ("1", "2", "3", "4", "5")
 FAMILIES = ("cnn-", "swin-", "videoswin-")
+OURS = "swin-best"
 
 
 def grid(name, *worlds):
@@ -30,7 +31,8 @@ def test_a_table_makes_a_grid_and_has_claims(name):
 
 def test_every_recipe_of_the_paper_is_a_row_somewhere():
     rows = {row for name in PAPERS for row in load_table(name).rows}
-    assert rows == {name for name in recipe_paths("train") if name.startswith(FAMILIES)}
+    recipes = {name for name in recipe_paths("train") if name.startswith(FAMILIES)}
+    assert rows == recipes - {OURS}
 
 
 @pytest.mark.parametrize("name", PAPERS)
