@@ -18,8 +18,10 @@ from vsda.training.inputs import open_inputs
 from vsda.training.run import RunOptions, train
 
 FAMILIES = ("cnn-", "swin-", "videoswin-")
-ROWS = [name for name in recipe_paths("train") if name.startswith(FAMILIES)]
+OURS = "swin-best"
+ROWS = [name for name in recipe_paths("train") if name.startswith(FAMILIES) and name != OURS]
 CI_ROWS = (
+    OURS,
     "cnn-global",
     "cnn-joint-global",
     "swin-fbms-patch",
@@ -99,7 +101,10 @@ def predicted(recipe, folder):
 
 @pytest.mark.parametrize(
     "name",
-    [name if name in CI_ROWS else pytest.param(name, marks=pytest.mark.slow) for name in ROWS],
+    [
+        name if name in CI_ROWS else pytest.param(name, marks=pytest.mark.slow)
+        for name in [*ROWS, OURS]
+    ],
 )
 def test_row_trains_on_real_samples_and_its_checkpoint_predicts(name, real_sets, tmp_path):
     recipe = small_recipe(name, real_sets)

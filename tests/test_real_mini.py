@@ -78,6 +78,7 @@ def test_real_frames_of_the_lists_are_all_there(real_sets):
 
 
 @needs_data
+@pytest.mark.slow
 def test_the_clustered_row_adapts_to_real_frames_and_is_judged(real_sets, tmp_path):
     short = ["steps=2", "size_px=64", "workers=0", "log_every=1", "checkpoint_every=2"]
     recipe = load_train_recipe("real-mini-stage1-clustered", [*short, "adversarial.start_step=0"])

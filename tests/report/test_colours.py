@@ -10,7 +10,7 @@ import pytest
 import vsda.report
 from vsda.report.looks import NUM_COLOURS
 
-CSS = (Path(vsda.report.__file__).parent / "page.css").read_text()
+CSS = (Path(vsda.report.__file__).parent / "runs.css").read_text()
 PAPERS = {"light": "#ffffff", "dark": "#12161c"}
 COLOURS = re.findall(r"--run-\d: (#[0-9a-f]{6});", CSS)
 BY_SCHEME = {"light": COLOURS[:NUM_COLOURS], "dark": COLOURS[NUM_COLOURS:]}
