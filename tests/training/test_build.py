@@ -5,7 +5,7 @@ import torch
 
 from tests.training.small import DOMAIN, small_recipe
 from vsda.errors import RecipeError
-from vsda.recipes.train import OptimizerSettings
+from vsda.recipes.optimizers import OptimizerSettings
 from vsda.training.build import build_network
 from vsda.training.optimization import build_optimization
 

@@ -20,7 +20,8 @@ from vsda.adversarial.losses import ClusteredLoss, Clustering, DomainLoss
 from vsda.errors import RecipeError
 from vsda.models import get_model
 from vsda.models.network import SegmentationNetwork, Tap, check_tap
-from vsda.recipes.train import AdversarialSettings, TrainRecipe
+from vsda.recipes.adversarial import AdversarialSettings
+from vsda.recipes.train import TrainRecipe
 from vsda.recipes.unlabelled import UnlabelledSettings
 from vsda.training.class_weights import ClassWeights
 from vsda.training.objective import Objective

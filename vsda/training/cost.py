@@ -15,7 +15,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from vsda.adversarial.losses import ClusteredLoss
 from vsda.models.cost import Cost, count, count_multiply_adds, count_prediction
 from vsda.models.network import SegmentationNetwork
-from vsda.recipes.train import AdversarialSettings, TrainRecipe
+from vsda.recipes.adversarial import AdversarialSettings
+from vsda.recipes.train import TrainRecipe
 from vsda.recipes.unlabelled import UnlabelledSettings
 from vsda.stream.domains import Batch, Part
 from vsda.taxonomy import class_set

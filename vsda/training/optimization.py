@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from vsda.errors import RecipeError
-from vsda.recipes.train import OptimizerSettings, TrainRecipe
+from vsda.recipes.optimizers import OptimizerSettings
+from vsda.recipes.train import TrainRecipe
 from vsda.training.objective import Objective
 
 
