@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 import typer.main
 
 from vsda.cli.app import app
@@ -47,6 +48,17 @@ def test_arms_differ_in_nothing_but_what_they_show():
     ]
     differing = {key for key in arms[0] for arm in arms if arm[key] != arms[0][key]}
     assert differing == {"description", "augmentation", "adversarial"}
+
+
+def test_statistics_change_a_trained_network_without_training_it():
+    from vsda.recipes.train import TrainRecipe
+
+    recipe = load_recipe(TrainRecipe, recipe_paths("train")["demo-statistics"])
+    assert (recipe.statistics, recipe.steps) == ("videos", 1)
+    assert recipe.optimizer.learning_rate < torch.finfo(torch.float32).eps * 1e-3
+    commands = [step.command for step in STEPS if "demo-statistics" in step.command]
+    starts = [command[command.index("--init") + 1] for command in commands]
+    assert starts == ["{out}/images-only-seed0", "{out}/images-only-seed1"]
 
 
 def test_steps_run_in_order_and_what_is_there_is_passed_over(tmp_path, capsys):

@@ -68,7 +68,9 @@ def test_the_control_deals_the_same_pictures_to_both_domains_at_random():
 
 
 def test_the_control_takes_no_clips():
-    recipe = small_recipe(adversarial=DOMAIN | {"shuffle_domains": True}, network=NETWORKS["video_swin_upernet"])
+    recipe = small_recipe(
+        adversarial=DOMAIN | {"shuffle_domains": True}, network=NETWORKS["video_swin_upernet"]
+    )
     with pytest.raises(RecipeError, match="shuffle_domains: deals single pictures"):
         build_objective(build_network(recipe, 3), recipe, WEIGHTS)
 
