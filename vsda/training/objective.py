@@ -98,13 +98,9 @@ class Objective(nn.Module):
         shared = {} if guidance is None else self._shared(batch)
         if self.adversarial is not None and self.view is not None:
             groups = {**encoded.groups, **shared}
-            source, target = (
-                torch.cat(self._features(self.view, batch, groups, names))
-                for names in (SOURCE, TARGET)
-            )
-            source, target = self.view.domains(source, target, generator)
+            domains = self._domains(self.view, batch, groups, generator)
             found: AdversarialTerms = self.adversarial(
-                source, target, strength=strength, generator=generator
+                *domains, strength=strength, generator=generator
             )
             term = scale.adversarial * self.adversarial_weight * found.loss
             if measure:
@@ -128,6 +124,15 @@ class Objective(nn.Module):
             for _, masks in _labelled(batch).values()
         ]
         return torch.stack(found).sum()
+
+    def _domains(
+        self, view: View, batch: Batch, groups: Mapping[str, Levels], generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Return the features of source and target, as the view deals them."""
+        source, target = (
+            torch.cat(self._features(view, batch, groups, names)) for names in (SOURCE, TARGET)
+        )
+        return view.domains(source, target, generator)
 
     def _features(
         self, view: View, batch: Batch, groups: Mapping[str, Levels], names: tuple[str, ...]

@@ -1,0 +1,70 @@
+"""The study whose numbers lie in .github/study: its files say what made them, and a run repeats."""
+
+import csv
+import json
+
+import pytest
+
+from tests.conftest import ROOT
+from vsda.tables.grid import Asked, make_grid
+from vsda.tables.load import load_table
+
+STUDY = ROOT / ".github" / "study"
+CELL = "synth-gain/images/0"
+
+
+def rows(name):
+    with (STUDY / name).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory):
+    """The study's cells as the recipes of this version make them, by name."""
+    folder = tmp_path_factory.mktemp("study")
+    grid = make_grid(load_table("synth"), Asked(out=folder / "out", data=folder / "data"))
+    return {cell.name: cell for cell in grid.cells}
+
+
+def test_every_number_has_the_recipe_and_the_versions_that_made_it(cells):
+    for row in rows("cells.csv"):
+        assert f"{row['world']}/{row['row']}/{row['seed']}" in cells
+        assert len(row["fingerprint"]) == 64
+        assert all(row[key] for key in ("vsda", "torch", "git_revision"))
+        assert 0 < float(row["mean_iou"]) < 100
+
+
+def test_means_are_those_of_the_runs():
+    runs = {}
+    for row in rows("cells.csv"):
+        runs.setdefault((row["row"], row["world"], row["set"]), []).append(float(row["mean_iou"]))
+    judged = [row for row in rows("table.csv") if (row["row"], row["world"], row["set"]) in runs]
+    assert judged
+    for row in judged:
+        found = runs[row["row"], row["world"], row["set"]]
+        assert int(row["seeds"]) == len(found)
+        assert float(row["mean"]) == pytest.approx(sum(found) / len(found), abs=1e-3)
+
+
+@pytest.mark.slow
+def test_a_run_comes_out_as_the_study_says(vsda, tmp_path):
+    """Its pretraining, then the source-only row, once more: within the seeds' own deviation."""
+    world, row, seed = CELL.split("/")
+    vsda(
+        *("tables", "synth", "--cell", CELL, "--out", tmp_path / "out"),
+        VSDA_DATA=str(tmp_path / "data"),
+        OMP_NUM_THREADS="1",
+    )
+    record = json.loads((tmp_path / "out" / world / row / f"seed-{seed}" / "cell.json").read_text())
+    (stated,) = [
+        float(one["mean_iou"])
+        for one in rows("cells.csv")
+        if (one["row"], one["world"], one["seed"], one["set"]) == (row, world, seed, "davis-val")
+    ]
+    (of_row,) = [
+        one
+        for one in rows("table.csv")
+        if (one["row"], one["world"], one["set"]) == (row, world, "davis-val")
+    ]
+    again = 100 * record["scores"]["davis-val"]["mean_iou"]
+    assert again == pytest.approx(stated, abs=float(of_row["deviation"]))
