@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,14 @@ from markupsafe import Markup
 
 from vsda.storage import Place, atomic_file
 
-_HERE = Path(__file__).resolve().parent
+PAGES_DIR = Path(__file__).resolve().parent
 
 
 def write_page(out: Place, template: str, scripts: Sequence[str], **values: Any) -> int:
     """Write the page that a template makes of `values`, piece by piece; return its size in bytes.
 
-    All text is escaped, and the page refuses to run any script but its own. A generator among the
-    values is read while the page is written, so that its items are never in memory together.
+    A generator among the values is read while the page is written, so that its items are never in
+    memory together.
 
     Args:
         out: The HTML file, replaced when the page is complete.
@@ -26,21 +26,41 @@ def write_page(out: Place, template: str, scripts: Sequence[str], **values: Any)
         scripts: File names in this folder; they are one script on the page.
         values: What the template names.
     """
-    script = "".join((_HERE / name).read_text(encoding="utf-8") for name in scripts)
-    pieces = (
-        _environment()
-        .get_template(template)
-        .generate(script=Markup(script), script_hash=_csp_hash(script), **values)
-    )
     with atomic_file(out) as file:
-        for piece in pieces:
+        for piece in page_pieces((PAGES_DIR,), template, scripts, **values):
             file.write(piece.encode("utf-8", "replace"))
         return file.tell()
 
 
-def _environment() -> Environment:
+def page_pieces(
+    folders: Sequence[Path],
+    template: str,
+    scripts: Sequence[str] = (),
+    filters: Mapping[str, Callable[..., object]] | None = None,
+    **values: Any,
+) -> Iterator[str]:
+    """Yield the page that a template makes of `values`.
+
+    All text is escaped. `script_hash` lets the page's policy refuse every script but its own.
+
+    Args:
+        folders: Where templates and styles are looked for, in this order.
+        template: File name in one of them.
+        scripts: File names in the first one; they are one script on the page.
+        filters: What the template can do with values, besides Jinja's own.
+        values: What the template names.
+    """
+    script = "".join((folders[0] / name).read_text(encoding="utf-8") for name in scripts)
+    environment = _environment(folders)
+    environment.filters |= filters or {}
+    yield from environment.get_template(template).generate(
+        script=Markup(script), script_hash=_csp_hash(script), **values
+    )
+
+
+def _environment(folders: Sequence[Path]) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(_HERE),
+        loader=FileSystemLoader(folders),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

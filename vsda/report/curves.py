@@ -92,7 +92,7 @@ class Chart:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Scale:
+class Scale:
     """A linear map from [low, high] to [start, stop]."""
 
     low: float
@@ -101,10 +101,12 @@ class _Scale:
     stop: float
 
     def __call__(self, values: Floats) -> Floats:
+        """Return where values lie."""
         share = (values - self.low) / (self.high - self.low)
         return self.start + share * (self.stop - self.start)
 
     def at(self, value: float) -> float:
+        """Return where one value lies, in tenths of a unit."""
         return round(float(self(np.array([value]))[0]), 1)
 
 
@@ -145,8 +147,8 @@ def _chart(name: str, runs: Sequence[Run]) -> Chart:
     level = chance(name, [runs[position] for position, _, _ in logged])
     x_ticks = nice_ticks(0, max(1, *(log.steps[-1] for _, _, log in logged)))
     y_ticks = nice_ticks(*_span(name, [log for _, _, log in logged], level[0] if level else 0.0))
-    x = _Scale(low=0, high=x_ticks[-1], start=LEFT, stop=RIGHT)
-    y = _Scale(low=y_ticks[0], high=y_ticks[-1], start=BOTTOM, stop=TOP)
+    x = Scale(low=0, high=x_ticks[-1], start=LEFT, stop=RIGHT)
+    y = Scale(low=y_ticks[0], high=y_ticks[-1], start=BOTTOM, stop=TOP)
     lines = tuple(_line(place, letter, log, name, (x, y)) for place, letter, log in logged)
     known = quantity(name)
     heard = {letter for _, letter, _ in logged}
@@ -190,7 +192,7 @@ def _span(name: str, logs: Sequence[Log], level: float) -> tuple[float, float]:
     return low, high if high > low else low + 1
 
 
-def _line(run: int, letter: str, log: Log, name: str, scales: tuple[_Scale, _Scale]) -> Line:
+def _line(run: int, letter: str, log: Log, name: str, scales: tuple[Scale, Scale]) -> Line:
     steps, values = np.asarray(log.steps, dtype=np.float64), _drawn(log, name)
     finite = np.isfinite(values)
     last = f"{values[finite][-1]:.3g}"

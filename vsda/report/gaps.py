@@ -82,6 +82,19 @@ class RunGap:
     damage: tuple[str, ...]
 
 
+def read_measured(path: Path) -> Measured:
+    """Return what was measured.
+
+    Raises:
+        RunError: The file is damaged.
+    """
+    try:
+        return Measured.model_validate(json_object(path))
+    except (RunError, ValidationError) as error:
+        reason = str(error).splitlines()[0].removeprefix(f"{path}: ")
+        raise RunError(f"{path}: {reason}; run `vsda gap` again") from None
+
+
 def run_gaps(runs: Sequence[Run], *, with_pictures: bool) -> list[RunGap]:
     """Return the gaps that were measured in the folders of `runs`."""
     found = enumerate(run.folder / GAP / GAP_FILE for run in runs)
@@ -90,11 +103,9 @@ def run_gaps(runs: Sequence[Run], *, with_pictures: bool) -> list[RunGap]:
 
 def _run_gap(position: int, path: Path, with_pictures: bool) -> RunGap:
     try:
-        measured = Measured.model_validate(json_object(path))
-    except (RunError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
-        damage = (f"{path}: {reason}; run `vsda gap` again",)
-        return RunGap(position=position, measured=None, pictures={}, damage=damage)
+        measured = read_measured(path)
+    except RunError as error:
+        return RunGap(position=position, measured=None, pictures={}, damage=(str(error),))
     pictures, troubles = {}, []
     for network in measured.networks if with_pictures else ():
         if network.picture is not None:

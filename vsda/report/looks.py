@@ -6,7 +6,7 @@ from typing import NamedTuple
 from vsda.report.arms import Arm
 
 NUM_COLOURS = 8
-"""Colours in page.css; later arms use them again with dashed lines."""
+"""Colours in runs.css; later arms use them again with dashed lines."""
 
 
 class Look(NamedTuple):
