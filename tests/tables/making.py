@@ -55,6 +55,14 @@ def write_table_file(folder: Path, head=HEAD, rows=ROWS, claims=CLAIMS) -> Path:
     return folder / "table.toml"
 
 
+def write_worlds(folder: Path, *names) -> str:
+    """Write worlds that say nothing beside a table's file; return the line that names them."""
+    (folder / "worlds").mkdir(parents=True)
+    for name in names:
+        (folder / "worlds" / f"{name}.toml").write_text("")
+    return f"worlds = {list(names)}\n"
+
+
 def make_data(folder: Path) -> Path:
     """Write the sets `images` and `videos` into a folder as $VSDA_DATA is one; return it."""
     make_images(folder / "shards", 13)

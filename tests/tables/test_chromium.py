@@ -3,7 +3,7 @@
 import pytest
 
 from tests.chromium import needs_chromium
-from tests.tables.making import HEAD, ROWS, grid_of, write_table_file
+from tests.tables.making import HEAD, ROWS, grid_of, write_table_file, write_worlds
 from tests.tables.records import finish
 from vsda.tables.results import gather
 from vsda.tables.write import write_table
@@ -17,10 +17,11 @@ LONG = (
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
-    path = write_table_file(folder, head=HEAD + 'ceiling = "top"\n', rows=ROWS + LONG)
+    head = HEAD + 'ceiling = "top"\n' + write_worlds(folder, "dark", "grey")
+    path = write_table_file(folder, head=head, rows=ROWS + LONG)
     grid = grid_of(path, folder / "out")
     for number, cell in enumerate(grid.cells):
-        finish(cell, 0.3 + number / 40)
+        finish(cell, 0.3 + number / 80)
     write_table(gather(grid), folder, per_class=True)
     return folder / "table.html"
 
@@ -39,5 +40,6 @@ def test_colours_follow_the_scheme(browser, page):
 
 
 def test_each_score_is_drawn_with_its_seeds(browser, page):
-    script = """return [all(".scores svg").length, all(".scores circle").length];"""
-    assert browser.drive(page, script) == [6, 12]
+    script = """return ["#scores svg", "#scores circle", "#overview svg", "#overview .run"].map(
+      (what) => all(what).length);"""
+    assert browser.drive(page, script) == [18, 36, 6, 36]

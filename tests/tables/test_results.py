@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tables.making import HEAD, ROWS, grid_of, write_table_file
+from tests.tables.making import HEAD, ROWS, grid_of, write_table_file, write_worlds
 from tests.tables.records import finish
 from vsda.report.text import DASH
 from vsda.tables.claims import Verdict
@@ -88,10 +88,7 @@ def test_a_table_without_any_run_is_written(grid, tmp_path):
 
 
 def test_several_worlds_have_a_mean_over_the_seeds_of_all(tmp_path):
-    (tmp_path / "worlds").mkdir()
-    for name in ("dark", "grey"):
-        (tmp_path / "worlds" / f"{name}.toml").write_text("")
-    head = HEAD + 'worlds = ["dark", "grey"]\n'
+    head = HEAD + write_worlds(tmp_path, "dark", "grey")
     grid = grid_of(write_table_file(tmp_path, head=head), tmp_path / "out")
     for cell in grid.cells:
         if cell.judged_on and cell.name != "grey/plain/1":

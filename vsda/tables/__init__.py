@@ -14,6 +14,12 @@ paired   differences paired over seeds
 claims   what is claimed, and whether it holds
 results  the numbers of the table
 text     how they are printed
-markdown sheets page    as Markdown, CSV and HTML
+markdown sheets page    as Markdown, CSV and HTML; of the page:
+looks    which colour a row has
+dots     the rows on one axis, world by world
+shares   which share of the gap they close, as coloured cells
+verdicts claims times worlds
+frames   what they predicted, from the run folders
+distances   how far apart the domains are in the networks, from what `vsda gap` left there
 write    all of these, the same bytes for the same results
 """

@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from vsda import __version__
-from vsda.report.text import points_text
-from vsda.tables.claims import Judgement, Verdict
+from vsda.pages.template import PAGES_DIR, page_pieces
+from vsda.report.curves import BOTTOM, HEIGHT, LEFT, RIGHT, WIDTH
+from vsda.report.template import REPORT_DIR
+from vsda.report.text import DASH, points_text, share_text
+from vsda.tables import dots
+from vsda.tables.distances import distances
+from vsda.tables.frames import MAX_FRAMES, world_frames
 from vsda.tables.results import Column, Results, Score
+from vsda.tables.shares import share_of, share_tables
 from vsda.tables.text import (
     INTERVAL,
-    claim_text,
     differences_text,
     estimate_text,
     missing_text,
@@ -21,18 +24,14 @@ from vsda.tables.text import (
     published_text,
     score_text,
     settings_text,
-    share_text,
-    verdict_text,
 )
+from vsda.tables.verdicts import claims_table
 
-_HERE = Path(__file__).resolve().parent
+MAX_BYTES = 3_000_000
+"""Of a page; frames are left out until it is no larger."""
+
+_FOLDERS = (Path(__file__).resolve().parent, REPORT_DIR, PAGES_DIR)
 _STRIP_WIDTH, _STRIP_MARGIN = 120.0, 4.0
-_TONES = {
-    Verdict.HOLDS: "good",
-    Verdict.FAILS: "bad",
-    Verdict.NOISE: "soft",
-    Verdict.OPEN: "soft",
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,32 +49,79 @@ class Strip:
     source: float | None
 
 
-def render_page(results: Results, *, per_class: bool = False) -> bytes:
-    """Return the page as UTF-8; every text of a recipe is escaped."""
-    recipe = results.grid.table.recipe
-    page = (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            title=recipe.title,
-            description=recipe.description,
-            settings=settings_text(results),
-            missing=missing_text(results),
-            differences=differences_text(results).replace("`", ""),  # of Markdown
-            interval=INTERVAL,
-            columns=results.columns,
-            groups=_groups(results),
-            cells=_cells(results),
-            sources=set(map(results.grid.table.baseline, results.shown)),
-            ceiling=recipe.ceiling,
-            claims=[_claim(one) for one in results.judgements],
-            classes=[_classes(results, column) for column in results.columns if per_class],
-            runs=results.records,
-            width=_STRIP_WIDTH,
-            version=__version__,
+def render_page(results: Results, *, per_class: bool = False, max_bytes: int = MAX_BYTES) -> bytes:
+    """Return the page as UTF-8; every text of a recipe or a run folder is escaped.
+
+    Args:
+        results: The numbers; frames and distances come from the run folders of their cells.
+        per_class: Show the classes, too.
+        max_bytes: Frames are left out until the page is no larger.
+    """
+    values = _values(results, per_class)
+    for num_frames in range(MAX_FRAMES, -1, -1):
+        frames = world_frames(results, num_frames)
+        pieces = page_pieces(
+            _FOLDERS,
+            "page.html.j2",
+            filters={"share": share_text},
+            frames=frames,
+            left_out=MAX_FRAMES - num_frames,
+            **values,
         )
-    )
-    return page.encode()
+        page = "".join(pieces).encode()
+        if len(page) <= max_bytes:
+            break
+    return page
+
+
+def _values(results: Results, per_class: bool) -> dict[str, Any]:
+    """Return what the page shows besides frames."""
+    table = results.grid.table
+    recipe = table.recipe
+    return {
+        "title": recipe.title,
+        "description": recipe.description,
+        "settings": settings_text(results),
+        "missing": missing_text(results),
+        "differences": differences_text(results).replace("`", ""),  # of Markdown
+        "interval": INTERVAL,
+        "worlds": list(results.grid.worlds),
+        "sets": recipe.sets,
+        "tables": _tables(results),
+        "groups": _groups(results),
+        "cells": _cells(results),
+        "sources": list(dict.fromkeys(filter(None, map(table.baseline, results.shown)))),
+        "ceiling": recipe.ceiling,
+        "charts": dots.dot_charts(results),
+        "dots": {
+            "width": dots.WIDTH,
+            "left": dots.LEFT,
+            "right": dots.RIGHT,
+            "top": dots.TOP,
+            "names": dots.NAME_RIGHT,
+        },
+        "shares": share_tables(results),
+        "claims": claims_table(results),
+        "distances": distances(results),
+        "plot": {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "bottom": BOTTOM},
+        "classes": [_classes(results, column) for column in results.columns if per_class],
+        "runs": results.records,
+        "strip_width": _STRIP_WIDTH,
+        "version": __version__,
+    }
+
+
+def _tables(results: Results) -> list[dict[str, Any]]:
+    """Return the columns of one table, or of one for each set where there are several worlds."""
+    if len(results.grid.worlds) == 1:
+        return [{"heading": "", "columns": [(one, one.set_name) for one in results.columns]}]
+    return [
+        {
+            "heading": name,
+            "columns": [(one, one.world) for one in results.columns if one.set_name == name],
+        }
+        for name in results.grid.table.recipe.sets
+    ]
 
 
 def _groups(results: Results) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -89,10 +135,11 @@ def _groups(results: Results) -> list[tuple[str, list[tuple[str, str]]]]:
     return groups
 
 
-def _cells(results: Results) -> dict[str, list[dict[str, Any]]]:
-    """Return what stands in each row, column by column."""
+def _cells(results: Results) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return what stands in each row, by the column's heading."""
     return {
-        row: [_cell(results, row, column) for column in results.columns] for row in results.shown
+        row: {column.heading: _cell(results, row, column) for column in results.columns}
+        for row in results.shown
     }
 
 
@@ -102,10 +149,17 @@ def _cell(results: Results, row: str, column: Column) -> dict[str, Any]:
     return {
         "score": score_text(score, num_seeds(results, row)),
         "difference": estimate_text(score.difference) if score and score.difference else "",
-        "share": share_text(score) if score and score.share is not None else "",
+        "share": _share(results, row, column),
         "published": published_text(results, row, column) if has_published else "",
         "strip": _strip(score, column, results.grid.table.baseline(row)),
     }
+
+
+def _share(results: Results, row: str, column: Column) -> str:
+    if row == results.grid.table.baseline(row):
+        return ""
+    share = share_of(results, row, column)
+    return f"{share.text} of the gap" if share.is_share else share.text.strip(DASH)
 
 
 def _strip(score: Score | None, column: Column, source: str) -> Strip | None:
@@ -125,17 +179,6 @@ def _strip(score: Score | None, column: Column, source: str) -> Strip | None:
     )
 
 
-def _claim(judgement: Judgement) -> dict[str, str]:
-    return {
-        "says": claim_text(judgement),
-        "column": judgement.column,
-        "verdict": verdict_text(judgement),
-        "tone": _TONES[judgement.verdict],
-        "estimate": estimate_text(judgement.estimate),
-        "origin": judgement.claim.origin,
-    }
-
-
 def _classes(results: Results, column: Column) -> dict[str, Any]:
     names = list(dict.fromkeys(name for found in column.classes.values() for name in found))
     return {"heading": column.heading, "names": names, "rows": _class_rows(results, column, names)}
@@ -148,14 +191,3 @@ def _class_rows(
         return [points_text(found.get(name)) for name in names]
 
     return [(row, points(column.classes.get(row, {}))) for row in results.shown]
-
-
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )

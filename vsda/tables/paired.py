@@ -6,7 +6,7 @@ start from the same network, so their difference varies less than either.
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scipy.special import stdtrit
@@ -42,3 +42,8 @@ def estimate(differences: Sequence[float]) -> Estimate | None:
     quantile = float(stdtrit(num - 1, (1 + LEVEL) / 2))
     half = quantile * statistics.stdev(differences) / math.sqrt(num)
     return Estimate(mean=mean, low=mean - half, high=mean + half, num=num)
+
+
+def difference(points: Mapping[int, float], other: Mapping[int, float]) -> Estimate | None:
+    """Return how much more `points` are than `other`, both by seed; None without a common seed."""
+    return estimate([points[seed] - other[seed] for seed in points if seed in other])

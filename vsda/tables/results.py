@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from vsda.tables.cell import Cell
 from vsda.tables.claims import Judgement, judge
 from vsda.tables.grid import Grid
-from vsda.tables.paired import Estimate, estimate
+from vsda.tables.paired import Estimate, difference
 from vsda.tables.record import CellRecord, State, look
 
 MEAN = "mean of all worlds"
@@ -176,19 +176,14 @@ def _score(row: str, baseline: str, ceiling: BySeed | None, points: Mapping[str,
         by_seed=found,
         mean=statistics.fmean(found.values()),
         deviation=statistics.stdev(found.values()) if len(found) > 1 else None,
-        difference=_difference(found, source),
+        difference=difference(found, source or {}),
         share=_share(found, source, ceiling),
     )
 
 
 def _gap(grid: Grid, points: Mapping[str, BySeed]) -> Estimate | None:
     table = grid.table.recipe
-    return _difference(points.get(table.ceiling, {}), points.get(table.source))
-
-
-def _difference(points: BySeed, source: BySeed | None) -> Estimate | None:
-    source = source or {}
-    return estimate([points[seed] - source[seed] for seed in points if seed in source])
+    return difference(points.get(table.ceiling, {}), points.get(table.source, {}))
 
 
 def _share(points: BySeed, source: BySeed | None, ceiling: BySeed | None) -> float | None:

@@ -1,6 +1,7 @@
 """How a table's numbers are printed, in Markdown and on the page alike."""
 
 import math
+from collections.abc import Iterable
 
 from vsda.report.text import DASH, mean_text, points_text, signed_text
 from vsda.tables.claims import Judgement
@@ -64,9 +65,10 @@ def num_seeds(results: Results, row: str) -> int:
 def settings_text(results: Results) -> str:
     """Return with how many seeds, in which worlds, and what the numbers are."""
     seeds = results.grid.seeds
-    worlds = " and ".join(results.grid.worlds)
+    worlds = results.grid.worlds
+    where = f"{'worlds' if len(worlds) > 1 else 'world'} {_listed(worlds)}"
     spread = "one run each" if len(seeds) == 1 else "mean and deviation over the seeds"
-    return f"Mean IoU in per cent, {spread}; seeds {', '.join(map(str, seeds))}; world {worlds}."
+    return f"Mean IoU in per cent, {spread}; seeds {', '.join(map(str, seeds))}; {where}."
 
 
 def missing_text(results: Results) -> str:
@@ -102,4 +104,9 @@ def differences_text(results: Results) -> str:
 def _doubt(results: Results) -> str:
     """Return where shares say little, since the gap itself may be none."""
     within = [one.heading for one in results.columns if one.gap is None or one.gap.low <= 0]
-    return f" Within noise is the gap itself on {' and '.join(within)}." if within else ""
+    return f" Within noise is the gap itself on {_listed(within)}." if within else ""
+
+
+def _listed(names: Iterable[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last

@@ -15,7 +15,7 @@ def write_table(results: Results, out: Path, *, per_class: bool = False) -> tupl
     `table.md`, `table.html` and `table.csv` have the table, `claims.csv` the verdicts,
     `classes.csv` the classes, `cells.csv` each run with the hash of what decided it and the
     versions, `costs.csv` how long each took. All but the last have the same bytes for the same
-    results.
+    results and run folders: the page shows what runs predicted, and what `vsda gap` has measured.
 
     Args:
         results: The numbers.
