@@ -4,7 +4,7 @@ import pytest
 
 from tests.tables.making import ROWS
 from tests.tables.studies import TOP, finish_all, write_study
-from vsda.tables.dots import LEFT, RIGHT, dot_charts
+from vsda.tables.dots import RIGHT, dot_charts
 from vsda.tables.looks import LETTERS, row_looks
 from vsda.tables.results import MEAN, gather
 
@@ -25,7 +25,7 @@ def test_each_set_has_a_panel_for_each_world_and_their_mean(grid):
 def test_worlds_of_a_set_share_an_axis_on_which_points_lie_in_order(grid):
     dark, grey, _ = dot_charts(gather(grid))[0].panels
     assert dark.ticks == grey.ticks
-    assert (dark.ticks[0][0], dark.ticks[-1][0]) == (LEFT, RIGHT)
+    assert (dark.ticks[0][0], dark.ticks[-1][0]) == (dark.left, RIGHT)
     source, clustered, top = dark.rows
     assert source.mean < clustered.mean < top.mean
     assert source.y < clustered.y < top.y
@@ -66,10 +66,11 @@ def test_a_row_without_result_keeps_its_place(tmp_path):
 
 def test_long_names_are_cut_and_the_ninth_row_is_a_ring(tmp_path):
     more = "".join(
-        f'[[rows]]\nname = "row-with-a-very-long-name-{number}"\nrecipe = "small.toml"\n'
+        f'[[rows]]\nname = "row-with-a-very-long-name-{number}-of-six"\nrecipe = "small.toml"\n'
         for number in range(6)
     )
-    looks = row_looks(gather(write_study(tmp_path, rows=ROWS + TOP + more)))
+    grid = write_study(tmp_path, rows=ROWS + TOP + more)
+    looks = row_looks(gather(grid))
     assert max(len(look.short) for look in looks) == LETTERS
     assert [look.is_hollow for look in looks] == [False] * 8 + [True]
     assert looks[8].colour == looks[0].colour

@@ -74,6 +74,13 @@ def test_a_record_says_what_it_was_made_of_and_what_it_took(whole):
     assert min(record.train_s, record.judge_s, record.peak_bytes) > 0
 
 
+def test_page_shows_a_frame_with_what_the_runs_really_predicted(home, whole):
+    page = (home / "whole" / "table.html").read_text()
+    part = page[page.index('id="pictures"') :]
+    assert part.count('<figure class="cell">') == 4, "frame, truth, and two rows"
+    assert part.count("% right") == 2
+
+
 def test_seeds_and_rows_differ_and_a_start_counts(whole):
     cells = {cell.name: cell for cell in whole.cells}
     rows = [

@@ -68,7 +68,10 @@ def tables(
     ] = False,
     per_class: Annotated[bool, typer.Option("--per-class", help="Show each class, too.")] = False,
     pictures: Annotated[
-        int, typer.Option(min=0, help="Predictions kept of each run and set, for `vsda report`.")
+        int,
+        typer.Option(
+            min=0, help="Predictions kept of each run and set, for the page and `vsda report`."
+        ),
     ] = 8,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:

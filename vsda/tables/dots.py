@@ -13,13 +13,13 @@ from vsda.tables.results import Column, Results, Score
 from vsda.tables.text import num_seeds, score_text
 
 WIDTH = 360
-LEFT, RIGHT = 128, 328
-"""Edges of the plot inside the drawing."""
-NAME_RIGHT = LEFT - 8
-"""Where names end."""
+RIGHT = 328
+"""Where the plot ends inside of the drawing; it begins where the longest name leaves room."""
 TOP = 18
 """Where the plot begins; labels of its vertical lines stand above."""
 
+_LETTER, _BESIDE = 5.9, 12
+"""Widths: of a letter of a name, and of what is left free beside it."""
 _ROW, _GROUP, _BELOW = 21, 9, 20
 """Heights: of a row, between groups, and of what stands below the plot."""
 
@@ -61,6 +61,7 @@ class Panel:
     Attributes:
         heading: The world.
         rows: All shown ones.
+        left: Where the plot begins.
         levels: Source and ceiling, where there are such.
         ticks: (x, label).
         bottom: Where the plot ends.
@@ -69,6 +70,7 @@ class Panel:
 
     heading: str
     rows: tuple[Dots, ...]
+    left: int
     levels: tuple[Level, ...]
     ticks: tuple[tuple[float, str], ...]
     bottom: int
@@ -96,14 +98,17 @@ def dot_charts(results: Results) -> tuple[DotChart, ...]:
 
 def _panels(results: Results, columns: Sequence[Column]) -> Iterator[Panel]:
     ticks = nice_ticks(*_span(columns), at_most=6)
-    scale = Scale(low=ticks[0], high=ticks[-1], start=LEFT, stop=RIGHT)
+    looks = row_looks(results)
+    left = round(_LETTER * max(len(look.short) for look in looks)) + _BESIDE
+    scale = Scale(low=ticks[0], high=ticks[-1], start=left, stop=RIGHT)
     heights = _heights(results)
     bottom = heights[-1] + _ROW - 4
     for column in columns:
-        places = zip(row_looks(results), heights, strict=True)
+        places = zip(looks, heights, strict=True)
         yield Panel(
             heading=column.world if len(results.grid.worlds) > 1 else column.set_name,
             rows=tuple(_dots(results, column, look, y, scale) for look, y in places),
+            left=left,
             levels=_levels(results, column, scale),
             ticks=tuple((scale.at(tick), axis_text(tick)) for tick in ticks),
             bottom=bottom,

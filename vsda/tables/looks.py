@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from vsda.report.looks import NUM_COLOURS
 from vsda.tables.results import Results
 
-LETTERS = 20
+LETTERS = 28
 """Of a name that stands beside a drawing."""
 
 
