@@ -1,8 +1,10 @@
 """Make the pictures of the README from what `vsda demo` left, in a real browser.
 
     python -m tests.readme_pictures DEMO OUT
+    python -m tests.readme_pictures DEMO OUT tables/synth/table.html
 
-Writes demo.png, report.png and sets.png into the folder OUT and prints their sizes.
+Writes demo.png, report.png, sets.png and gaps.png, and of a study's page study.png, into the folder
+OUT and prints their sizes.
 """
 
 import io
@@ -22,19 +24,28 @@ from vsda.storage import write_atomic
 MOST_BYTES = 400_000
 """Of a picture: a README is read on phones, too."""
 GALLERY_ROWS = 4
+KINDS = ("gain", "light", "blur", "resolution", "compression", "framing", "diversity")
 ROWS_PX = 900
 """Width of their picture, about that of a README."""
 PAPER = (208, 213, 221)
 
 
-def main(demo, out):
+def main(demo, out, study=None):
     """Make all pictures, each as soon as it can be."""
+    make_gaps(out / "gaps.png")
     with tempfile.TemporaryDirectory() as folder:
         report, sets = make_report(demo), make_sets(Path(folder))
         with open_browser() as browser:
             save(rows_picture(browser, report), out / "demo.png")
             save(report_picture(browser, report), out / "report.png")
             save(sets_picture(browser, sets), out / "sets.png")
+            if study is not None:
+                save(study_picture(browser, study), out / "study.png")
+
+
+def make_gaps(path):
+    """Draw each kind of gap at five severities."""
+    vsda("synth", "--gallery", path, "--style", ",".join(KINDS))
 
 
 def make_report(demo):
@@ -101,6 +112,17 @@ def sets_picture(browser, page):
     with browser.open(page, size=(1280, 860)) as tab:
         run_script(tab, 'await until(() => all("img, canvas").length > 4); await pause(500);')
         return shot(tab)
+
+
+def study_picture(browser, page):
+    """Return the chart of a study: every row in every world on its first set."""
+    with browser.open(page, size=(1000, 900)) as tab:
+        places = run_script(
+            tab,
+            """const box = one("#overview .charts").getBoundingClientRect();
+            return [box.top + scrollY - 8, box.bottom + scrollY + 8];""",
+        )
+        return clipped(tab, *places)
 
 
 def clipped(tab, top, bottom):

@@ -11,7 +11,8 @@ PICTURES = sorted((ROOT / ".github").glob("*.png"))
 
 
 def test_there_are_pictures():
-    assert {path.name for path in PICTURES} == {"demo.png", "report.png", "sets.png"}
+    names = {path.stem for path in PICTURES}
+    assert names == {"demo", "gaps", "report", "sets", "study"}
 
 
 @pytest.mark.parametrize("path", PICTURES, ids=lambda path: path.name)
