@@ -63,8 +63,11 @@ def shown(picture, mask, view, size_px):
 
 
 def inside(classes):
-    """Return the pixels whose neighbours have the same class: edges are mixtures."""
-    padded = np.pad(classes, 2, mode="edge")
+    """Return the pixels whose neighbours have the same class: edges are mixtures.
+
+    What lies beyond the border of the square is not known, and an edge there mixes into it.
+    """
+    padded = np.pad(classes, 2, constant_values=254)
     size = len(classes)
     shifts = [padded[y : y + size, x : x + size] for y in range(5) for x in range(5)]
     return np.all([shift == classes for shift in shifts], axis=0)
@@ -123,9 +126,8 @@ class TestWindow:
 
 class TestPicture:
     @settings(max_examples=60, deadline=None)
-    @given(st.integers(100, 300), st.integers(100, 300), VIEWS)
+    @given(st.integers(40, 300), st.integers(40, 300), VIEWS)
     def test_picture_and_mask_stay_together(self, width, height, view):
-        """At most twice enlarged: a pixel of a smaller picture mixes over more than its edges."""
         pixels, classes = shown(*scene(width, height), view, 48)
         sure = inside(classes) & (classes != 255)
         assert (pixels[..., 0][sure & (classes == 1)] > 105).all()

@@ -54,7 +54,6 @@ def test_other_devices_than_processes_are_refused(launcher):
         Devices(per_node=2).numbers()
 
 
-@pytest.mark.slow
 def test_two_processes_under_torchrun_are_one_run(tmp_path, places):
     recipe = write_toml(tmp_path / "small.toml", SETTINGS)
     command = train_command(recipe, places, tmp_path / "run")
