@@ -578,8 +578,9 @@ def test_cookies_that_are_missing_or_of_another_format_are_the_users_mistake(
 
 
 SCRIPT = """
-import sys
+import signal, sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job may have it ignored
 from vsda.fetch.youtube import YoutubeOptions, download_video
 cookies = Path(sys.argv[2]) if len(sys.argv) > 2 else None
 options = YoutubeOptions(cookies=cookies, request_pause_s=0)

@@ -57,7 +57,7 @@ def started(command, **more):
 def finished(command, **more):
     """Run to the end and return the process; its exit code must be 0."""
     done = subprocess.run(
-        command, env=environment(**more), capture_output=True, text=True, check=False
+        command, env=environment(**more), capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done

@@ -59,7 +59,7 @@ def test_two_processes_under_torchrun_are_one_run(tmp_path, places):
     command = train_command(recipe, places, tmp_path / "run")
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     # Without the -- torchrun would take --run for the beginning of an option of its own.
-    done = finished([*torchrun, "--master-port", "29533", "-m", "--", *command[2:]])
+    done = finished([*torchrun, "--standalone", "-m", "--", *command[2:]])
     (kept,) = list_checkpoints(tmp_path / "run")[-1:]
     assert done.stdout.strip() == str(kept)
     assert '"processes": 2' in (tmp_path / "run" / "starts.jsonl").read_text()

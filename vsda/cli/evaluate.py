@@ -87,20 +87,20 @@ def evaluate(
     quieten_other_ranks()
     read = {} if attributes is None else read_attributes(attributes)
     sets = [open_set(given_place(name)) for name in names]
-    fabric = Devices(per_node=devices).start()
-    options = EvaluationOptions(
-        checkpoint=checkpoint,
-        raw=raw,
-        pictures=pictures,
-        device=str(fabric.device),
-        views=views,
-        metrics=chosen,
-        attributes=read,
-        masks_dir=save_masks,
-    )
-    scores = evaluate_all(runs, sets, options, fabric)
-    if fabric.global_rank:
-        return
+    with Devices(per_node=devices).running() as fabric:
+        options = EvaluationOptions(
+            checkpoint=checkpoint,
+            raw=raw,
+            pictures=pictures,
+            device=str(fabric.device),
+            views=views,
+            metrics=chosen,
+            attributes=read,
+            masks_dir=save_masks,
+        )
+        scores = evaluate_all(runs, sets, options, fabric)
+        if fabric.global_rank:
+            return
     if as_json:
         typer.echo(json.dumps(scores[0] if len(scores) == 1 else scores, indent=2))
     else:

@@ -5,7 +5,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
@@ -36,14 +37,29 @@ class Devices:
     per_node: int | None = None
     nodes: int | None = None
 
-    def start(self) -> Fabric:
+    @contextmanager
+    def running(self) -> Iterator[Fabric]:
+        """Give Fabric with all processes running and connected, and part them in the end.
+
+        A process that ends while threads of its connections run may be aborted, or hang. Errors
+        that are not ours go on at once: parting could wait for ranks that know nothing of them.
+
+        Raises:
+            UsageError: This machine has fewer devices, or see `numbers`.
+        """
+        fabric = self._start()
+        try:
+            yield fabric
+        except (VsdaError, SystemExit):
+            _part()
+            raise
+        _part()
+
+    def _start(self) -> Fabric:
         """Return Fabric with all processes running and connected.
 
         On one machine the others are started as copies of this one's command; everything before
         this call is done by each of them, too.
-
-        Raises:
-            UsageError: This machine has fewer devices, or see `numbers`.
         """
         per_node, nodes = self.numbers()
         has_gpu = torch.cuda.is_available()
@@ -82,6 +98,11 @@ class Devices:
                 "machine, one for each device; leave the option out, or make both the same"
             )
         return per_node, nodes
+
+
+def _part() -> None:
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 def _started(*names: str) -> int | None:

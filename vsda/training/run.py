@@ -83,8 +83,8 @@ def train(recipe: TrainRecipe, inputs: RunInputs, options: RunOptions) -> Path |
         StoppedError: A signal asked for a stop; a checkpoint was written.
     """
     check_batches(recipe, math.prod(options.devices.numbers()))
-    fabric = options.devices.start()
     with ExitStack() as stack:
+        fabric = stack.enter_context(options.devices.running())
         run_dir, path = on_rank_zero(fabric, lambda: _enter(stack, options))
         checkpoint = None if path is None else load_checkpoint(path)
         if checkpoint is not None:
