@@ -10,7 +10,8 @@ from PIL import Image
 from vsda.report.read import read_runs
 from vsda.sample import FrameFacts, Sample
 from vsda.shards.index import ShardIndex, index_path
-from vsda.shards.write import encode_mask, write_shard
+from vsda.shards.masks import encode_mask
+from vsda.shards.write import write_shard
 
 PERSON, DOG = 1, 18
 CLASSES = ("background", "person", "dog", "cow")

@@ -21,9 +21,9 @@ from vsda.errors import ShardError, VsdaError
 from vsda.sample import FrameFacts
 from vsda.shards.idx import make_idx, parse_idx, tar_members
 from vsda.shards.index import ShardIndex, ShardInfo, ShardSet, load_index, open_set
-from vsda.shards.read import RandomAccessShards, decode_image, decode_mask, iterate_samples
+from vsda.shards.masks import decode_mask, encode_mask
+from vsda.shards.read import RandomAccessShards, decode_image, iterate_samples
 from vsda.shards.verify import Kind, verify, verify_place
-from vsda.shards.write import encode_mask
 
 ROOT = Path(__file__).parents[2]
 SIXTY_FOUR = "a" * 64
@@ -414,7 +414,7 @@ import sys, time
 from vsda.memory import peak_bytes
 from vsda.errors import ShardError
 from vsda.shards.idx import tar_members
-from vsda.shards.read import decode_mask
+from vsda.shards.masks import decode_mask
 before, start = peak_bytes(), time.monotonic()
 try:
     if sys.argv[1].endswith(".tar"):

@@ -12,9 +12,9 @@ from PIL import Image
 from tests.shards.frames import changed_index, copy_files, cuts, flipped, frame, jpeg, make_set
 from vsda.errors import ShardError
 from vsda.shards.index import ShardSet
-from vsda.shards.read import RandomAccessShards, decode_image, decode_mask, iterate_samples
+from vsda.shards.masks import decode_mask, encode_mask
+from vsda.shards.read import RandomAccessShards, decode_image, iterate_samples
 from vsda.shards.tars import OpenTars
-from vsda.shards.write import encode_mask
 
 TAR = "davis-train-000001.tar"
 IDX = "davis-train-000001.idx"

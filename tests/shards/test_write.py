@@ -15,8 +15,8 @@ from vsda.errors import ShardError
 from vsda.sample import FrameFacts
 from vsda.shards.idx import parse_idx
 from vsda.shards.index import SequenceInfo
-from vsda.shards.read import decode_mask
-from vsda.shards.write import encode_mask, write_shard
+from vsda.shards.masks import decode_mask, encode_mask
+from vsda.shards.write import write_shard
 from vsda.storage import sha256_file
 
 NAME = "davis-train-000000"

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from vsda.shards.write import encode_mask
+from vsda.shards.masks import encode_mask
 from vsda.stream.geometry import (
     TRIES,
     Square,

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from vsda.errors import ShardError
-from vsda.shards.read import decode_mask
-from vsda.shards.write import encode_mask
+from vsda.shards.masks import decode_mask, encode_mask
 from vsda.stream.transforms import open_mask
 
 

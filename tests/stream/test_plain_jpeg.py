@@ -21,6 +21,11 @@ def encoded(mode="RGB", kind="JPEG", pixels=NOISE, **settings):
     return data.getvalue()
 
 
+def plain(data):
+    """Return what is decoded for a square of `SIZE_PX`, into an array of its own."""
+    return decode_plain(data, SIZE_PX, np.empty((SIZE_PX, SIZE_PX, 3), np.uint8))
+
+
 def by_pillow(data):
     with Image.open(io.BytesIO(data)) as picture:
         return np.array(picture.convert("RGB"))
@@ -34,13 +39,20 @@ def test_the_decoders_of_this_machine_agree():
 @pytest.mark.parametrize("quality", [20, 75, 95])
 def test_plain_pictures_have_the_pixels_that_pillow_gives(subsampling, quality):
     data = encoded(quality=quality, subsampling=subsampling)
-    pixels = decode_plain(data, SIZE_PX)
-    assert np.array_equal(pixels.movedim(0, -1).numpy(), by_pillow(data))
+    assert np.array_equal(plain(data), by_pillow(data))
+
+
+def test_a_picture_of_the_size_that_is_wanted_is_decoded_into_its_place():
+    batch = np.zeros((3, SIZE_PX, SIZE_PX, 3), np.uint8)
+    data = encoded()
+    assert np.shares_memory(decode_plain(data, SIZE_PX, batch[1]), batch)
+    assert np.array_equal(batch[1], by_pillow(data))
+    assert not batch[::2].any()
 
 
 def test_what_applications_add_before_the_header_is_passed_over():
     data = encoded(exif=b"Exif\0\0" + bytes(3000), comment=b"a comment")
-    assert np.array_equal(decode_plain(data, SIZE_PX).movedim(0, -1).numpy(), by_pillow(data))
+    assert np.array_equal(plain(data), by_pillow(data))
 
 
 @pytest.mark.parametrize(
@@ -59,7 +71,7 @@ def test_what_applications_add_before_the_header_is_passed_over():
     ids=["grey", "CMYK", "progressive", "PNG", "twice the size", "large", "cut", "start", "empty"],
 )
 def test_anything_else_is_left_to_pillow(data):
-    assert decode_plain(data, SIZE_PX) is None
+    assert plain(data) is None
 
 
 @pytest.mark.parametrize("kept", [0.3, 0.6, 0.99])

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from vsda.errors import ShardError
-from vsda.shards.write import encode_mask
+from vsda.shards.masks import encode_mask
 from vsda.stream.geometry import View
 from vsda.stream.transforms import (
     Augmentation,

@@ -194,7 +194,7 @@ def test_facts_that_lead_elsewhere_are_refused(tmp_path, layout, field, value):
 
 
 def test_a_mask_of_another_size_than_its_frame_is_refused(tmp_path):
-    from vsda.shards.write import encode_mask
+    from vsda.shards.masks import encode_mask
 
     key = "davis/bear/00000"
     seg = encode_mask(frame(0).seg[:2])

@@ -14,8 +14,9 @@ from vsda.bench.stream_results import Pictures
 from vsda.errors import UsageError
 from vsda.sample import FrameFacts, Mask, Sample
 from vsda.shards.index import ShardIndex, ShardSet, index_path
+from vsda.shards.masks import encode_mask
 from vsda.shards.read import iterate_samples
-from vsda.shards.write import encode_mask, write_shard
+from vsda.shards.write import write_shard
 from vsda.storage import write_atomic
 
 _NUM_SHARDS = 4

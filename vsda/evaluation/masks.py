@@ -6,7 +6,7 @@ import numpy as np
 
 from vsda.evaluation.predict import Prediction
 from vsda.sample import Mask
-from vsda.shards.write import encode_mask
+from vsda.shards.masks import encode_mask
 from vsda.storage import write_atomic
 from vsda.taxonomy import BACKGROUND_ID, ClassSet
 from vsda.toolbox.export_pictures import class_png

@@ -16,7 +16,8 @@ from vsda.evaluation.trained import TrainedNetwork
 from vsda.evaluation.views import Views, probabilities, resized
 from vsda.recipes.train import TrainRecipe
 from vsda.sample import FrameFacts, Mask
-from vsda.shards.read import RandomAccessShards, decode_mask
+from vsda.shards.masks import decode_mask
+from vsda.shards.read import RandomAccessShards
 from vsda.stream.clips import ClipShape, ReadFrame, read_clip
 from vsda.stream.samples import naming
 from vsda.taxonomy import IGNORE_INDEX

@@ -28,7 +28,8 @@ from vsda.pages.pictures import (
 from vsda.pages.template import write_page
 from vsda.sample import Mask
 from vsda.shards.index import ShardSet
-from vsda.shards.read import RandomAccessShards, decode_mask
+from vsda.shards.masks import decode_mask
+from vsda.shards.read import RandomAccessShards
 from vsda.storage import Place
 
 _FIELDS = ("jpg", "json", "seg.png", "inst.png")

@@ -13,7 +13,8 @@ from vsda.report.layers import Size, Swatch, fit, legend, mask_uri, photo_uri
 from vsda.report.read import EVALUATION, Run
 from vsda.sample import Mask
 from vsda.shards.index import open_sets
-from vsda.shards.read import RandomAccessShards, decode_image, decode_mask
+from vsda.shards.masks import decode_mask
+from vsda.shards.read import RandomAccessShards, decode_image
 from vsda.taxonomy import BACKGROUND_ID, IGNORE_INDEX, NUM_VALUES, class_ids
 
 

@@ -13,8 +13,8 @@ from vsda.errors import ShardError
 from vsda.sample import FrameFacts
 from vsda.shards.idx import Member, make_idx, tar_members
 from vsda.shards.index import ShardInfo, ShardSet
+from vsda.shards.masks import decode_mask
 from vsda.shards.names import idx_place
-from vsda.shards.read import decode_mask
 from vsda.shards.tars import whole_tar
 from vsda.shards.write import boxed_classes, class_pixels
 from vsda.storage import Place, atomic_file, sha256_file, write_atomic

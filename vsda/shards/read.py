@@ -2,22 +2,22 @@
 
 import bisect
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from vsda.errors import ShardError
-from vsda.sample import FrameFacts, Mask, Sample
+from vsda.sample import FrameFacts, Sample
 from vsda.shards.cache import Cache
 from vsda.shards.extents import Extent, LocalExtents
 from vsda.shards.idx import MAX_FIELDS, MAX_SAMPLE_BYTES, IdxTable, Member, tar_members
 from vsda.shards.index import ShardSet
-from vsda.shards.pictures import Kind, PictureError, opened_picture
+from vsda.shards.masks import decode_mask
+from vsda.shards.pictures import PictureError, opened_picture
 from vsda.shards.remote import RemoteExtents
 from vsda.shards.tars import load_idx, whole_tar
 from vsda.storage import is_local
@@ -245,30 +245,9 @@ def decode_image(data: bytes) -> NDArray[np.uint8]:
     Raises:
         ShardError: It cannot be decoded.
     """
-    return _decode(data, lambda picture: np.array(picture.convert("RGB")))
-
-
-def decode_mask(data: bytes) -> Mask:
-    """Return the mask that `encode_mask` wrote.
-
-    Raises:
-        ShardError: It cannot be decoded, or is no 8-bit grey picture.
-    """
-    return _decode(data, _grey_values, "PNG")
-
-
-def _grey_values(picture: Image.Image) -> Mask:
-    if picture.mode != "L":
-        raise ShardError(f"expected a mask as 8-bit grey PNG, got mode {picture.mode}")
-    return np.array(picture)
-
-
-def _decode(
-    data: bytes, convert: Callable[[Image.Image], NDArray[np.uint8]], *kinds: Kind
-) -> NDArray[np.uint8]:
     try:
-        with opened_picture(data, *kinds) as picture:
-            return convert(picture)
+        with opened_picture(data) as picture:
+            return np.array(picture.convert("RGB"))
     except PictureError as error:
         raise ShardError(f"a picture of {len(data)} bytes cannot be decoded: {error}") from error
 

@@ -17,7 +17,8 @@ from vsda.shards.boxes import (
     without_box,
 )
 from vsda.shards.index import ShardSet
-from vsda.shards.read import RandomAccessShards, decode_image, decode_mask
+from vsda.shards.masks import decode_mask
+from vsda.shards.read import RandomAccessShards, decode_image
 from vsda.taxonomy import BACKGROUND_ID, IGNORE_INDEX, class_names
 
 _OBJECTS = "inst.png"

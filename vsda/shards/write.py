@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from PIL import Image
 
 from vsda.errors import ShardError
 from vsda.sample import PRESENT, FrameFacts, Mask, Sample, legal_key
 from vsda.shards.idx import make_idx
 from vsda.shards.index import SequenceInfo, ShardInfo
+from vsda.shards.masks import encode_mask
 from vsda.shards.names import file_name, idx_place
 from vsda.storage import Place, atomic_file, sha256_file, write_atomic
 from vsda.taxonomy import BACKGROUND_ID, IGNORE_INDEX, NUM_VALUES
@@ -54,15 +54,6 @@ def write_shard(place: Place, samples: Iterable[Sample]) -> ShardInfo:
         class_frames=dict(sorted(tally.class_frames.items())),
         sequences=tally.sequences(),
     )
-
-
-def encode_mask(mask: Mask) -> bytes:
-    """Return `mask`, (H, W) uint8, as an 8-bit grey PNG; same mask, same bytes."""
-    if mask.dtype != np.uint8 or mask.ndim != 2:
-        raise ValueError(f"a mask is (H, W) uint8, got {mask.shape} {mask.dtype}")
-    data = io.BytesIO()
-    Image.fromarray(mask).save(data, format="PNG")
-    return data.getvalue()
 
 
 def _write_tar(file: IO[bytes], samples: Iterable[Sample], tally: "_Tally") -> None:

@@ -1,19 +1,18 @@
 """JPEGs that no decoder would scale down for the size that is asked for: decoded without a detour.
 
-Pillow keeps four bytes of a pixel, which takes two more passes over it. torchvision's decoder
-writes the three that are wanted. Both call libjpeg. Since a library that was built otherwise may
-round otherwise, a process compares both once, and uses this one only if no bit differs. Releases of
-torchvision that have no decoder any more leave all pictures to Pillow, likewise.
+Pillow keeps four bytes of a pixel, which takes two more passes over it. simplejpeg writes the
+three that are wanted, straight to where they are wanted. Both call libjpeg. Since a library that
+was built otherwise may round otherwise, a process compares both once, and uses this one only if no
+bit differs.
 """
 
 import io
 from functools import cache
 
 import numpy as np
-import torch
-import torchvision  # noqa: F401  registers the decoder
+import simplejpeg
+from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from vsda.shards.pictures import MAX_PIXELS
 
@@ -24,20 +23,28 @@ restart intervals, comments, and what applications add."""
 _MOST_BYTES_PER_PIXEL = 8
 """A larger file holds something else, too: it is left to the decoder that weighs the work."""
 _TRIED_PX = 24
-_AS_RGB = 3  # torchvision's ImageReadMode.RGB
 
 
-def decode_plain(data: bytes, size_px: int) -> Tensor | None:
-    """Return the pixels (3, H, W) of a baseline colour JPEG, channels last in memory.
+def decode_plain(data: bytes, size_px: int, out: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """Return the pixels (H, W, 3) of a baseline colour JPEG.
 
     Returns None for one that is at least twice `size_px` wide and high, since a decoder makes it
     smaller in less time; and for anything else, what is damaged included: Pillow then decides and
     tells.
+
+    Args:
+        data: A whole file.
+        size_px: Side of the square that the picture is for.
+        out: A contiguous (S, S, 3). A picture of just that size is written into it, and it is what
+            is returned; where the file is damaged it may hold anything.
     """
     width_px, height_px = _plain_size(data)
     is_small = 0 < min(width_px, height_px) < 2 * size_px and width_px * height_px <= MAX_PIXELS
     is_light = len(data) <= _MOST_BYTES_PER_PIXEL * width_px * height_px
-    return _decode(data) if is_small and is_light and same_as_pillow() else None
+    if not (is_small and is_light and same_as_pillow()):
+        return None
+    size = (height_px, width_px, _NUM_COLOURS)
+    return _decode(data, out if out.shape == size else np.empty(size, np.uint8))
 
 
 @cache
@@ -48,23 +55,19 @@ def same_as_pillow() -> bool:
     for subsampling in ("4:4:4", "4:2:2", "4:2:0"):
         file = io.BytesIO()
         Image.fromarray(noise).save(file, "JPEG", quality=80, subsampling=subsampling)
-        ours = _decode(file.getvalue())
+        ours = _decode(file.getvalue(), np.empty_like(noise))
         with Image.open(file) as picture:
-            pillows = torch.from_numpy(np.array(picture)).permute(2, 0, 1)
-        if ours is None or not torch.equal(ours, pillows):
-            return False
+            if ours is None or not np.array_equal(ours, np.asarray(picture)):
+                return False
     return True
 
 
-def _decode(data: bytes) -> Tensor | None:
-    # The operator, not the function round it, which warns that it may go one day.
+def _decode(data: bytes, out: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     try:
-        decode_jpeg = torch.ops.image.decode_jpeg
-        file = torch.frombuffer(bytearray(data), dtype=torch.uint8)
-        decoded: Tensor = decode_jpeg(file, _AS_RGB, False)
-    except (AttributeError, RuntimeError):
+        simplejpeg.decode_jpeg(data, buffer=out)
+    except ValueError:  # also for what a decoder could make up for
         return None
-    return decoded
+    return out
 
 
 def _plain_size(data: bytes) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from torchvision.transforms.v2 import functional
 
 from vsda.errors import ShardError
 from vsda.recipes.augmentation import AugmentationSettings
+from vsda.shards.masks import decode_mask
 from vsda.shards.pictures import PictureError, opened_picture
 from vsda.stream.artefacts import Artefacts, Pixels
 from vsda.stream.geometry import View, Window, fill_outside, pixels_of
@@ -83,24 +84,29 @@ def decode_resized(data: bytes, size_px: int) -> Tensor:
 def resized(picture: Pixels, size_px: int) -> Tensor:
     """Return `picture`, (H, W, 3) RGB, as `decode_resized` returns one that it decodes whole."""
     pixels = np.empty((size_px, size_px, 3), dtype=np.uint8)
-    _squeeze(torch.from_numpy(picture).permute(2, 0, 1), View(), pixels)
+    _squeeze(picture, View(), pixels)
     return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
 def decode_picture(data: bytes, view: View, out: Pixels) -> Window:
-    """Write what `view` shows of the picture `data` into `out`, (S, S, 3) RGB; return the window.
+    """Write what `view` shows of the picture `data` into `out`; return the window.
 
     The decoder itself scales down to the smallest eighth that is not below the size that the whole
     picture has in the view, which is several times faster for large originals; the rest is an
     antialiased bilinear resize. What lies outside of the picture becomes `GREY`.
 
+    Args:
+        data: A whole file.
+        view: Of the picture.
+        out: A contiguous (S, S, 3) RGB.
+
     Raises:
         ShardError: The bytes are not a whole image.
     """
     size_px = len(out)
-    if view.square is None and (plain := decode_plain(data, size_px)) is not None:
+    if view.square is None and (plain := decode_plain(data, size_px, out)) is not None:
         _squeeze(plain, view, out)
-        return view.window((plain.shape[2], plain.shape[1]), size_px)
+        return view.window((plain.shape[1], plain.shape[0]), size_px)
     try:
         with opened_picture(data) as image:
             window = view.window(image.size, size_px)
@@ -109,7 +115,7 @@ def decode_picture(data: bytes, view: View, out: Pixels) -> Window:
             whole = drafted[1][2:] if drafted and view.square else image.size
             rgb = image if image.mode == "RGB" else image.convert("RGB")
             if view.square is None:
-                _squeeze(torch.from_numpy(np.array(rgb)).permute(2, 0, 1), view, out)
+                _squeeze(np.array(rgb), view, out)
                 return window
             seen = window.cut_out(rgb, whole, Image.Resampling.BILINEAR)
             out[window.seen] = pixels_of(seen)
@@ -119,35 +125,31 @@ def decode_picture(data: bytes, view: View, out: Pixels) -> Window:
     return window
 
 
-def _squeeze(picture: Tensor, view: View, out: Pixels) -> None:
-    """Write a whole picture (3, H, W) into `out`, (S, S, 3), by antialiased bilinear resizing.
+def _squeeze(picture: Pixels, view: View, out: Pixels) -> None:
+    """Write a whole picture (H, W, 3) into `out`, (S, S, 3), by antialiased bilinear resizing.
 
     torch's kernel takes a third of the time of Pillow's, from which it differs by a grey level at
     most. Pillow's cuts squares out, as torch's knows no boxes between pixels.
     """
-    size = out.shape[:2]
-    if picture.shape[1:] != size:
-        picture = torch.nn.functional.interpolate(
-            picture[None], size=size, mode="bilinear", antialias=True, align_corners=False
-        )[0]
-    seen = picture.flip(-1) if view.mirrored else picture
-    torch.from_numpy(out).copy_(seen.permute(1, 2, 0))
+    if picture.shape != out.shape:
+        planes = torch.from_numpy(picture).permute(2, 0, 1)[None]
+        squeezed = torch.nn.functional.interpolate(
+            planes, size=out.shape[:2], mode="bilinear", antialias=True, align_corners=False
+        )
+        picture = squeezed[0].permute(1, 2, 0).numpy()
+    if view.mirrored:
+        out[:] = picture[:, ::-1]
+    elif picture is not out:
+        out[:] = picture
 
 
 def open_mask(data: bytes) -> Image.Image:
-    """Return the mask that `encode_mask` wrote, decoded.
+    """Return the mask in an 8-bit grey PNG, for `show_mask`.
 
     Raises:
         ShardError: It cannot be decoded, or is no 8-bit grey picture.
     """
-    try:
-        with opened_picture(data, "PNG") as image:
-            image.load()
-    except PictureError as error:
-        raise ShardError(f"a picture of {len(data)} bytes cannot be decoded: {error}") from error
-    if image.mode != "L":
-        raise ShardError(f"expected a mask as 8-bit grey PNG, got mode {image.mode}")
-    return image
+    return Image.fromarray(decode_mask(data))
 
 
 def show_mask(mask: Image.Image, view: View, classes: bytes, out: Pixels) -> None:
