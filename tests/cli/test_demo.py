@@ -3,7 +3,6 @@
 import json
 
 import pytest
-import torch
 import typer.main
 
 from vsda.cli.app import app
@@ -54,8 +53,7 @@ def test_statistics_change_a_trained_network_without_training_it():
     from vsda.recipes.train import TrainRecipe
 
     recipe = load_recipe(TrainRecipe, recipe_paths("train")["demo-statistics"])
-    assert (recipe.statistics, recipe.steps) == ("videos", 1)
-    assert recipe.optimizer.learning_rate < torch.finfo(torch.float32).eps * 1e-3
+    assert (recipe.statistics, recipe.steps) == ("videos", 0)
     commands = [step.command for step in STEPS if "demo-statistics" in step.command]
     starts = [command[command.index("--init") + 1] for command in commands]
     assert starts == ["{out}/images-only-seed0", "{out}/images-only-seed1"]

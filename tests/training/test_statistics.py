@@ -15,7 +15,7 @@ from vsda.stream.transforms import normalise
 from vsda.training.build import build_network
 from vsda.training.checkpoint import list_checkpoints, load_checkpoint
 from vsda.training.inputs import open_inputs
-from vsda.training.statistics import check_statistics
+from vsda.training.statistics import SHARES, check_statistics
 
 SHORT = {"steps": 4, "checkpoint_every": 2, "optimizer": {"learning_rate": 0.05}}
 RENEWED = SHORT | {"statistics": "videos", "statistics_batches": 3}
@@ -59,7 +59,7 @@ def frames(places, recipe, first, number):
         yield batch.videos.pictures
 
 
-def by_hand(state, places, recipe):
+def by_hand(state, places, recipe, first=4):
     """Return a network's state after torch's own cumulative averages over the frames."""
     network = build_network(recipe, 3)
     network.load_state_dict(state)
@@ -70,7 +70,7 @@ def by_hand(state, places, recipe):
             layer.momentum = None
             layer.train()
     with torch.no_grad():
-        for pictures in frames(places, recipe, 4, 3):
+        for pictures in frames(places, recipe, first, 3):
             network(normalise(pictures))
     return network.state_dict()
 
@@ -91,6 +91,36 @@ def test_a_share_stops_on_the_way(places, renewed, tmp_path):
     whole = last(renewed).network
     for name, value in averages(part).items():
         torch.testing.assert_close(value, 0.75 * own[name] + 0.25 * whole[name], msg=name)
+
+
+def test_the_surest_share_has_the_least_entropy(places, tmp_path):
+    """Recomputed by hand from the networks of runs that stop at each share."""
+    entropies, states = {}, {}
+    for share in SHARES:
+        recipe = small_recipe(**RENEWED, statistics_share=share)
+        states[share] = run(recipe, places, tmp_path / f"{share}").network
+        network = build_network(recipe, 3)
+        network.load_state_dict(states[share])
+        network.eval()
+        with torch.no_grad():
+            probs = [network(normalise(each)).softmax(1) for each in frames(places, recipe, 4, 3)]
+        entropies[share] = torch.stack([-(p * p.log()).sum(1).mean() for p in probs]).mean().item()
+    assert len(set(entropies.values())) == len(SHARES)
+    recipe = small_recipe(**RENEWED, statistics_share="surest")
+    surest = run(recipe, places, tmp_path / "surest").network
+    assert same(surest, states[min(entropies, key=entropies.get)])
+
+
+def test_without_a_step_a_trained_network_gets_statistics_and_nothing_else(places, tmp_path):
+    start = run(small_recipe(**SHORT), places, tmp_path / "own").network
+    recipe = small_recipe(**RENEWED | {"steps": 0, "init": {"weights": str(tmp_path / "own")}})
+    found = run(recipe, places, tmp_path / "run")
+    assert found.step == 0
+    weights = {name for name in others(start) if "num_batches" not in name}
+    assert all(torch.equal(found.network[name], start[name]) for name in weights)
+    for name, value in averages(by_hand(start, places, recipe, first=0)).items():
+        torch.testing.assert_close(found.network[name], value, msg=name)
+    assert same_state(found, run(recipe, places, tmp_path / "run", resume="yes"))
 
 
 def test_weights_are_those_of_a_run_without(places, renewed, tmp_path):

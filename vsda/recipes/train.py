@@ -75,7 +75,8 @@ class TrainRecipe(Settings):
     short. Batch normalisation sees one piece at a time."""
     clip_stride: Small = 1
     """Frames from one of a clip to the next."""
-    steps: Positive = 40_000
+    steps: Count = 40_000
+    """0 trains nothing: a network that is trained already may get `statistics` alone."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     log_every: Positive = 50
     checkpoint_every: Positive = 1_000
@@ -118,9 +119,11 @@ class TrainRecipe(Settings):
     those of `videos` in place of them (AdaBN, Li et al. 2016)."""
     statistics_batches: Positive = 50
     """Batches of `batch_videos` that `videos` averages over."""
-    statistics_share: Share = 1.0
+    statistics_share: Share | Literal["surest"] = 1.0
     """With `videos`, how far each mean and variance moves from its own (0) to that of the frames
-    (1). Frames differ from pictures in what they show, too: half the way loses less by that."""
+    (1). Frames differ from pictures in what they show, too: half the way loses less by that.
+    `surest` tries both ends and the middle, and keeps what the network is surest of frames with: no
+    labels are needed for it."""
     auxiliary_weight: NonNegative = 0.4
     """Of the auxiliary head's cross-entropy, for networks that have one; the authors' value."""
     network: NetworkSettings = SwinUperNetSettings()

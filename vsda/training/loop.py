@@ -80,7 +80,7 @@ class Trainer:
         self._guard = NonFiniteGuard(run_dir, recipe.max_nonfinite)
         self.step = 0
         self._meter = Meter()
-        self._owed = False
+        self._owed = not recipe.steps  # then what comes after the last step is all there is to do
         self._best = -1.0
         self._display_state: Mapping[str, Any] = {}
         self._display: Display | None = None
@@ -108,7 +108,7 @@ class Trainer:
         self._refuse(self._recipe.deciding(), then, "of another recipe")
         self._refuse(self._inputs.identity(), checkpoint.inputs, "on other data")
         self.learner.load(checkpoint)
-        self.step = checkpoint.step
+        self.step, self._owed = checkpoint.step, False
         self._meter = Meter.from_state(checkpoint.meter, self._fabric.device)
         counted = checkpoint.counted
         self._guard.skipped, self._best = counted["skipped"], counted["best"]
@@ -140,6 +140,9 @@ class Trainer:
             profile = self._options.profile_steps if self._display else 0
             profiled_step = stack.enter_context(profiled(self.run_dir, profile))
             vote = StopVote(caught)
+            if self._owed:
+                self._finish()
+                self._keep(self._judge().get(SCORE))
             for batch in self._batches():
                 self._do_step(batch)
                 profiled_step()

@@ -94,7 +94,8 @@ def _trainable(parameters: Iterable[nn.Parameter]) -> tuple[nn.Parameter, ...]:
 
 
 def _scheduler(optimizer: Optimizer, settings: OptimizerSettings, steps: int) -> Scheduler | None:
-    if settings.schedule == "constant" and not settings.warmup_steps:
+    is_constant = settings.schedule == "constant" and not settings.warmup_steps
+    if is_constant or not steps:
         return None
     common: dict[str, Any] = {
         "t_initial": steps,

@@ -5,11 +5,14 @@ Li, Wang, Shi, Liu and Hou, Revisiting Batch Normalization For Practical Domain 
 target domain. A network normalises by layers where it has such norms: a Swin Transformer's encoder
 stays as it is, and its decoder's norms move. `statistics_share` stops on the way between both:
 Schneider et al., Improving robustness against common corruptions by covariate shift adaptation,
-2020 (arXiv:2006.16971), who weigh them as if by numbers of pictures.
+2020 (arXiv:2006.16971), who weigh them as if by numbers of pictures. How far is best can be left to
+the entropy of the predictions, as Wang et al., Tent: Fully test-time adaptation by entropy
+minimization, 2021 (arXiv:2006.10726), leave the norms' scales and shifts to it.
 """
 
-from collections.abc import Iterator
-from dataclasses import replace
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import torch
 from lightning_fabric import Fabric
@@ -24,6 +27,12 @@ from vsda.stream.domains import DomainSets, Place, stream_domains
 from vsda.stream.transforms import normalise
 from vsda.training.devices import summed
 from vsda.training.inputs import RunInputs
+from vsda.unlabelled import entropy_loss
+
+logger = logging.getLogger(__name__)
+
+SHARES = (0.0, 0.5, 1.0)
+"""Tried where the surest is kept."""
 
 
 def check_statistics(network: nn.Module, recipe: TrainRecipe) -> None:
@@ -61,14 +70,45 @@ def renew_statistics(
         fabric: The devices, launched.
     """
     norms = _norms(network)
-    before = network.training, [norm.momentum for norm in norms]
     own = [average.clone() for average in _averages(norms)]
+    damaged = _measure(network, norms, _frames(recipe, inputs, fabric))
+    if not recipe.sync_batch_norm:
+        _average_over_ranks(norms, fabric)
+    way = _Way(norms, own, [average.clone() for average in _averages(norms)])
+    share = recipe.statistics_share
+    if share == "surest":
+        share = _surest(network, way, lambda: _frames(recipe, inputs, fabric), fabric)
+    way.go(share)
+    return tuple(damaged)
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """The way of the running averages of `norms` from one state to another."""
+
+    norms: list[_BatchNorm]
+    start: list[Tensor]
+    end: list[Tensor]
+
+    def go(self, share: float) -> None:
+        """Set the averages to where so large a share of the way is behind them."""
+        for average, *ends in zip(_averages(self.norms), self.start, self.end, strict=True):
+            average.copy_(ends[0].lerp(ends[1], share))
+
+
+def _measure(
+    network: SegmentationNetwork,
+    norms: list[_BatchNorm],
+    frames: Iterable[tuple[Tensor, tuple[Damage, ...]]],
+) -> list[Damage]:
+    """Give `norms` the averages over `frames`; return what was replaced among these."""
+    before = network.training, [norm.momentum for norm in norms]
     damaged: list[Damage] = []
     network.eval()
     for norm in norms:
         norm.train()
     try:
-        for number, (pictures, replaced) in enumerate(_frames(recipe, inputs, fabric), 1):
+        for number, (pictures, replaced) in enumerate(frames, 1):
             for norm in norms:
                 norm.momentum = 1 / number  # the first batch leaves nothing of what was there
             with torch.no_grad():
@@ -78,11 +118,29 @@ def renew_statistics(
         network.train(before[0])
         for norm, momentum in zip(norms, before[1], strict=True):
             norm.momentum = momentum
-    if not recipe.sync_batch_norm:
-        _average_over_ranks(norms, fabric)
-    for average, before_it in zip(_averages(norms), own, strict=True):
-        average.copy_(before_it.lerp(average, recipe.statistics_share))
-    return tuple(damaged)
+    return damaged
+
+
+def _surest(
+    network: SegmentationNetwork,
+    way: _Way,
+    frames: Callable[[], Iterable[tuple[Tensor, object]]],
+    fabric: Fabric,
+) -> float:
+    """Return the share with which predictions of `frames`, of all ranks, have the least entropy."""
+    entropies = {}
+    was_training = network.training
+    network.eval()
+    for share in SHARES:
+        way.go(share)
+        with torch.no_grad():
+            found = [entropy_loss(network(normalise(pictures))) for pictures, _ in frames()]
+        entropies[share] = float(summed(fabric, torch.stack(found).mean())) / fabric.world_size
+    network.train(was_training)
+    best = min(entropies, key=entropies.__getitem__)
+    told = ", ".join(f"{value:.4f} at {share:g}" for share, value in entropies.items())
+    logger.info("statistics: entropy of predicted frames %s; kept: %g", told, best)
+    return best
 
 
 def _norms(network: nn.Module) -> list[_BatchNorm]:

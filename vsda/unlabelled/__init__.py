@@ -1,6 +1,7 @@
 """Losses that a whole network learns by from frames without labels."""
 
 from vsda.unlabelled.consistency import Consistency
+from vsda.unlabelled.entropy import entropy_loss
 from vsda.unlabelled.losses import EntropyLoss, Frames, TeacherLoss, UnlabelledTerms
 from vsda.unlabelled.photometric import Photometric
 
@@ -11,4 +12,5 @@ __all__ = [
     "Photometric",
     "TeacherLoss",
     "UnlabelledTerms",
+    "entropy_loss",
 ]
