@@ -126,6 +126,9 @@ class TrainRecipe(Settings):
     labels are needed for it."""
     auxiliary_weight: NonNegative = 0.4
     """Of the auxiliary head's cross-entropy, for networks that have one; the authors' value."""
+    trainable: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)
+    """Patterns (`*`, `?`) of the names of the network's parameters that learn. All others keep
+    their weights, and batch norms among them their averages, by which they normalise."""
     network: NetworkSettings = SwinUperNetSettings()
     init: InitSettings = InitSettings()
     adversarial: AdversarialSettings = AdversarialSettings()

@@ -15,6 +15,7 @@ from vsda.training.average import WeightAverage
 from vsda.training.build import build_network, build_objective
 from vsda.training.checkpoint import Checkpoint
 from vsda.training.class_weights import ClassWeights
+from vsda.training.frozen import freeze_others
 from vsda.training.objective import Objective
 from vsda.training.optimization import build_optimizations
 from vsda.training.precision import MixedPrecision
@@ -37,6 +38,7 @@ class Learner:
     def __init__(self, recipe: TrainRecipe, weights: ClassWeights, fabric: Fabric) -> None:
         self._recipe, self._fabric = recipe, fabric
         network = build_network(recipe, len(weights.values))
+        freeze_others(network, recipe.trainable)
         self.objective: Objective = build_objective(network, recipe, weights)
         if fabric.world_size > 1 and recipe.sync_batch_norm:
             share_batch_norm(self.objective, fabric.device)

@@ -18,8 +18,12 @@ def gradient_ratio(adversarial: Tensor, segmentation: Tensor, features: Sequence
     Args:
         adversarial: The adversarial term of the objective.
         segmentation: The others.
-        features: All that lies between the two losses and the layers below them.
+        features: All that lies between the two losses and the layers below them. Where nothing
+            below learns the ratio is 0.
     """
+    features = [feature for feature in features if feature.requires_grad]
+    if not features:
+        return adversarial.new_zeros(())
     norms = [_gradient_norm(loss, features) for loss in (adversarial, segmentation)]
     return norms[0] / norms[1]
 

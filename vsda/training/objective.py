@@ -1,6 +1,7 @@
 """One step: batches of both domains in, losses out. The only place where streams become losses."""
 
 from collections.abc import Mapping
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from vsda.stream.domains import Batch, Part
 from vsda.stream.transforms import normalise
 from vsda.taxonomy import IGNORE_INDEX
 from vsda.training.encoding import Encoded, encode_groups
+from vsda.training.frozen import still_norms
 from vsda.training.measures import batch_mean_iou, gradient_ratio
 from vsda.training.terms import Guidance, Scale, Weights
 from vsda.training.view import View
@@ -53,6 +55,13 @@ class Objective(nn.Module):
         self.unlabelled = unlabelled
         self.adversarial_weight, self.auxiliary_weight = weights.adversarial, weights.auxiliary
         self.register_buffer("class_weights", weights.classes)
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch to training, but for batch norms that do not learn."""
+        super().train(mode)
+        for norm in still_norms(self.network):
+            norm.eval()
+        return self
 
     def forward(
         self,
