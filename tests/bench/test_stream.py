@@ -12,13 +12,13 @@ import torch
 from tests.made_sets import make_images, make_videos
 from vsda.bench.stream import Plan, measure
 from vsda.bench.stream_pictures import KINDS, Kind, from_set, made_up, store
-from vsda.bench.stream_ways import LIMIT, WAYS, Job
+from vsda.bench.stream_ways import LIMIT, WAYS, YARDSTICKS, Job
 from vsda.errors import UsageError
 from vsda.shards.read import iterate_samples
 
 SIZE_PX, BATCH = 32, 4
 SMALL = Kind(name="small", width_px=48, height_px=40, quality=90, grain=2)
-NAMES = [way.name for way in (*WAYS, LIMIT)]
+NAMES = [way.name for way in (*WAYS, *YARDSTICKS)]
 
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -78,8 +78,9 @@ class TestWays:
         counts = Counter(each.contiguous().numpy().tobytes() for each in pictures)
         assert len(counts) == 8
 
-    def test_the_limit_goes_on_without_end(self, stored):
-        assert len(list(islice(LIMIT.batches(job(stored), 0), 9))) == 9
+    @pytest.mark.parametrize("way", YARDSTICKS, ids=lambda way: way.name)
+    def test_decoding_alone_goes_on_without_end(self, way, stored):
+        assert len(list(islice(way.batches(job(stored), 0), 9))) == 9
 
 
 class TestPictures:
@@ -124,7 +125,7 @@ class TestMeasure:
             assert [row.name for row in result.rows] == NAMES
             assert all(row.low <= row.per_core <= row.high for row in result.rows)
             assert all(row.with_workers is None for row in result.rows)
-            assert result.rows[-1].of_limit == 1
+            assert {row.name: row.of_limit for row in result.rows}[LIMIT.name] == 1
             assert result.pictures.number == 8
         assert found.num_cores >= 1
         assert set(found.versions) >= {"torch", "pillow", "webdataset"}
@@ -134,9 +135,9 @@ class TestMeasure:
         self.measured(tmp_path, rounds=1)
         assert torch.get_num_threads() == before
 
-    def test_with_workers_every_way_but_the_limit_has_a_rate(self, tmp_path):
+    def test_with_workers_every_way_has_a_rate_and_decoding_alone_has_none(self, tmp_path):
         found = self.measured(tmp_path, rounds=1, workers=1)
         for result in found.results:
-            *ways, limit = result.rows
-            assert all(row.with_workers > 0 for row in ways)
-            assert limit.with_workers is None
+            rates = {row.name: row.with_workers for row in result.rows}
+            assert all(rates.pop(way.name) is None for way in YARDSTICKS)
+            assert all(rate > 0 for rate in rates.values())

@@ -22,7 +22,7 @@ from PIL import features
 
 from vsda.bench.stream_pictures import KINDS, Stored, from_set, made_up, store
 from vsda.bench.stream_results import StreamBench, StreamResult, StreamRow
-from vsda.bench.stream_ways import LIMIT, WAYS, Batches, Job, Way
+from vsda.bench.stream_ways import LIMIT, WAYS, YARDSTICKS, Batches, Job, Way
 from vsda.bench.timing import Rounds, take_turns
 from vsda.progress import progress
 from vsda.shards.index import open_set
@@ -90,13 +90,13 @@ def _result(stored: Stored, plan: Plan, *, labelled: bool) -> StreamResult:
     job = Job(stored=stored, labelled=labelled, size_px=plan.size_px, batch=plan.batch)
     num_batches = max(1, round(plan.pictures / plan.batch))
     what = f"{stored.facts.name}, {'with' if labelled else 'without'} masks"
-    running = {way.name: way.batches(job, 0) for way in (*WAYS, LIMIT)}
+    running = {way.name: way.batches(job, 0) for way in (*WAYS, *YARDSTICKS)}
     works = {
         name: lambda batches=batches: _take(batches, num_batches)
         for name, batches in running.items()
     }
     took_ms = take_turns(works, plan.rounds, what, clock=time.process_time)
-    rows = [_row(way, took_ms, num_batches * plan.batch) for way in (*WAYS, LIMIT)]
+    rows = [_row(way, took_ms, num_batches * plan.batch) for way in (*WAYS, *YARDSTICKS)]
     if plan.workers:
         rates = _with_workers(job, plan, num_batches, what)
         rows = [replace(row, with_workers=rates.get(row.name)) for row in rows]

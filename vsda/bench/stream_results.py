@@ -34,8 +34,8 @@ class StreamRow:
         per_core: Pictures per second of one core: the median over the rounds, in one process.
         low: A quarter of the rounds gave less.
         high: A quarter of the rounds gave more.
-        of_limit: Share of what decoding alone reaches: the median over the rounds, each compared in
-            itself.
+        of_limit: Share of what decoding alone, by Pillow, reaches: the median over the rounds, each
+            compared in itself.
         with_workers: Pictures per second of wall-clock time with worker processes; None where the
             way has none, or none were asked for.
     """

@@ -1,4 +1,4 @@
-"""Ways to make endless batches of stored pictures: ours, others as users write them, the limit.
+"""Ways to make endless batches of stored pictures: ours, others as users write them, limits.
 
 All give (B, 3, S, S) uint8 pictures and, where they are wanted, (B, S, S) uint8 masks of class
 indices. None changes anything at random but the order.
@@ -8,6 +8,7 @@ import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,13 @@ from torch.utils.data import DataLoader, Dataset, RandomSampler
 from torchvision.transforms import InterpolationMode, v2
 
 from vsda.bench.stream_pictures import Stored
+from vsda.shards.masks import decode_mask
 from vsda.shards.read import RandomAccessShards
+from vsda.stream.geometry import View
 from vsda.stream.loader import Joined, StepDraws, stream_batches
 from vsda.stream.order import StreamOrder
 from vsda.stream.samples import Look, Samples
-from vsda.stream.transforms import Augmentation
+from vsda.stream.transforms import Augmentation, decode_picture
 from vsda.taxonomy import class_set
 
 _CLASSES = class_set("person,dog,cat,car")
@@ -89,27 +92,52 @@ def folder_batches(job: Job, workers: int) -> Batches:
     yield from DataLoader(files, job.batch, sampler=sampler, num_workers=workers)
 
 
-def limit_batches(job: Job, workers: int) -> Batches:
+def pillow_batches(job: Job, workers: int) -> Batches:
     """Yield nothing after decoding the pictures of a batch to the target size, one by one.
 
     The bytes are in memory. A JPEG is decoded at the scale that is nearest above the target, as we
     do, and resized where that is another size; a mask is decoded, and resized likewise.
     """
+
+    def decode(picture: bytes, mask: bytes | None) -> None:
+        _decode(picture, job.size_px, Image.Resampling.BILINEAR)
+        if mask is not None:
+            _decode(mask, job.size_px, Image.Resampling.NEAREST)
+
+    yield from _decoding_alone(job, workers, decode)
+
+
+def own_batches(job: Job, workers: int) -> Batches:
+    """Yield nothing after the same by the decoders that vsda's batches are made with."""
+    out = np.empty((job.size_px, job.size_px, 3), np.uint8)
+
+    def decode(picture: bytes, mask: bytes | None) -> None:
+        decode_picture(picture, View(), out)
+        if mask is not None:
+            decode_mask(mask)
+
+    yield from _decoding_alone(job, workers, decode)
+
+
+def _decoding_alone(
+    job: Job, workers: int, decode: Callable[[bytes, bytes | None], None]
+) -> Iterator[None]:
     if workers:
-        raise ValueError("the limit is that of one process")
+        raise ValueError("decoding alone is done in one process")
     jpegs = [path.read_bytes() for path in job.stored.jpegs]
-    masks = [path.read_bytes() for path in job.stored.masks] if job.labelled else []
-    at = 0
+    masks: list[bytes | None] = [None] * len(jpegs)
+    if job.labelled:
+        masks = [path.read_bytes() for path in job.stored.masks]
+    pairs = cycle(zip(jpegs, masks, strict=True))
     while True:
-        for _ in range(job.batch):
-            _decode(jpegs[at], job.size_px, Image.Resampling.BILINEAR)
-            if masks:
-                _decode(masks[at], job.size_px, Image.Resampling.NEAREST)
-            at = (at + 1) % len(jpegs)
+        for picture, mask in islice(pairs, job.batch):
+            decode(picture, mask)
         yield None
 
 
-LIMIT = Way("decoding alone", "Pillow, from memory to the target size; no batches", limit_batches)
+LIMIT = Way("decoding alone", "Pillow, from memory to the target size; no batches", pillow_batches)
+OWN_LIMIT = Way("ours alone", "the same by vsda's own decoders", own_batches)
+YARDSTICKS = (LIMIT, OWN_LIMIT)
 WAYS = (
     Way("vsda", "shards, any order, headers checked", vsda_batches),
     Way("webdataset", "the same tars, torchvision decodes and resizes", webdataset_batches),
