@@ -112,3 +112,31 @@ def test_rows_that_are_not_whole_are_told(rows):
 def test_what_we_never_write_is_left_to_pillow(data):
     with pytest.raises(AssertionError, match="Pillow was asked"):
         decode_mask(data)
+
+
+def saved_by_pillow(mask):
+    data = io.BytesIO()
+    Image.fromarray(mask).save(data, "PNG")
+    return data.getvalue()
+
+
+@pytest.mark.parametrize("encode", [encode_mask, saved_by_pillow])
+def test_no_bit_that_turned_becomes_a_class(encode):
+    """Flip a bit of every byte: the mask is refused, or is the one that was written."""
+    values = np.random.default_rng(0).integers(0, 91, (40, 56), dtype=np.uint8)
+    values[:20, :28] = 18
+    sound = encode(values)
+    for at in range(len(sound)):
+        data = bytearray(sound)
+        data[at] ^= 1 << at % 8
+        try:
+            found = decode_mask(bytes(data))
+        except ShardError:
+            continue
+        assert np.array_equal(found, values), at
+
+
+@pytest.mark.parametrize("at", [-1, -13, 60])
+def test_a_mask_that_lost_its_end_is_damaged(at):
+    with pytest.raises(ShardError, match="cannot be decoded"):
+        decode_mask(encode_mask(MASK)[:at])

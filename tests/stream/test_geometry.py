@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from vsda.shards.masks import encode_mask
 from vsda.stream.geometry import (
     TRIES,
     Square,
@@ -17,7 +16,7 @@ from vsda.stream.geometry import (
     fill_outside,
     first_varied,
 )
-from vsda.stream.transforms import GREY, decode_picture, open_mask, show_mask
+from vsda.stream.transforms import GREY, decode_picture, show_mask
 
 SAME = bytes(range(256))
 PICTURE_PX = st.tuples(st.integers(1, 90), st.integers(1, 90))
@@ -58,7 +57,7 @@ def shown(picture, mask, view, size_px):
     pixels = np.zeros((size_px, size_px, 3), np.uint8)
     classes = np.zeros((size_px, size_px), np.uint8)
     decode_picture(jpeg(picture), view, pixels)
-    show_mask(open_mask(encode_mask(mask)), view, SAME, classes)
+    show_mask(mask, view, SAME, classes)
     return pixels, classes
 
 
@@ -210,7 +209,7 @@ class TestDraws:
 
     def chosen(self, mask, most, places, classes=SAME):
         squares = [square(2.0, place, 0.5) for place in places]
-        masks = [open_mask(encode_mask(each)) for each in mask]
+        masks = list(mask)
         return first_varied(squares, masks, classes, most).right
 
     def test_a_square_that_one_class_fills_is_drawn_again(self):

@@ -8,7 +8,6 @@ import torch
 from PIL import Image
 
 from vsda.errors import ShardError
-from vsda.shards.masks import encode_mask
 from vsda.stream.geometry import View
 from vsda.stream.transforms import (
     Augmentation,
@@ -16,7 +15,6 @@ from vsda.stream.transforms import (
     decode_resized,
     draw_colours,
     normalise,
-    open_mask,
     show_mask,
 )
 from vsda.taxonomy import class_set
@@ -37,7 +35,7 @@ def colours(seed):
 def shown(mask, size_px, classes=SAME):
     """Return the (H, W) mask as a sample has it."""
     out = np.empty((size_px, size_px), np.uint8)
-    show_mask(open_mask(encode_mask(mask)), View(), classes, out)
+    show_mask(mask, View(), classes, out)
     return out
 
 
@@ -72,19 +70,6 @@ def test_classes_are_numbered_in_the_order_of_their_ids():
     mask = np.array([[0, 1, 18, 44, 255]] * 5, dtype=np.uint8)
     table = class_set("dog,person").projection().tobytes()
     assert shown(mask, 5, table).tolist() == [[0, 1, 2, 0, 255]] * 5
-
-
-def test_mask_that_is_no_grey_picture_is_told():
-    data = io.BytesIO()
-    Image.new("RGB", (4, 4)).save(data, "PNG")
-    with pytest.raises(ShardError, match="expected a mask as 8-bit grey PNG, got mode RGB"):
-        open_mask(data.getvalue())
-
-
-def test_cut_mask_is_told():
-    data = encode_mask(np.random.default_rng(0).integers(0, 255, (64, 64)).astype(np.uint8))
-    with pytest.raises(ShardError, match=f"a picture of {len(data) // 2} bytes cannot be decoded"):
-        open_mask(data[: len(data) // 2])
 
 
 def test_normalised_mean_colour_is_zero():

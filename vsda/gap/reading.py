@@ -12,10 +12,11 @@ from vsda.gap.frames import Frames
 from vsda.progress import progress
 from vsda.recipes.train import TrainRecipe
 from vsda.sample import Mask
+from vsda.shards.masks import decode_mask
 from vsda.stream.clips import ClipShape, clip_around, read_clip
 from vsda.stream.geometry import View
 from vsda.stream.samples import naming
-from vsda.stream.transforms import decode_resized, open_mask, show_mask
+from vsda.stream.transforms import decode_resized, show_mask
 from vsda.taxonomy import IGNORE_INDEX, ClassSet
 
 _BATCH_FRAMES = 16
@@ -97,5 +98,5 @@ def _read(
         own = read[cut.positions.index(position)]
         with naming(own.key):
             table = classes.projection().tobytes()
-            show_mask(open_mask(own.fields[_MASK]), View(), table, mask)
+            show_mask(decode_mask(own.fields[_MASK]), View(), table, mask)
     return torch.stack(pictures), mask

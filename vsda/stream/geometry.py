@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from vsda.sample import Mask
+
 TRIES = 10
 """Squares that are drawn at most where one class fills them."""
 _PROBE_PX = 64
@@ -120,6 +122,17 @@ class Window:
         (left, right), (top, bottom) = self.across.of(whole[0]), self.down.of(whole[1])
         return left, top, right, bottom
 
+    def labels(self, mask: Mask) -> Mask:
+        """Return what is seen of a mask (H, W), as large as `seen` says, by nearest neighbours."""
+        whole = (mask.shape[1], mask.shape[0])
+        rows, columns = self.seen
+        size = (columns.stop - columns.start, rows.stop - rows.start)
+        box = self.box(whole)
+        if size != whole or box != (0, 0, *whole):
+            image = Image.fromarray(mask).resize(size, Image.Resampling.NEAREST, box)
+            mask = np.asarray(image)
+        return mask[:, ::-1] if self.mirrored else mask
+
     def cut_out(
         self, image: Image.Image, whole: tuple[float, float], resample: Image.Resampling
     ) -> Image.Image:
@@ -141,13 +154,15 @@ class Window:
         return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if self.mirrored else image
 
 
-def pixels_of(image: Image.Image, table: bytes | None = None) -> NDArray[np.uint8]:
-    """Return the pixels of an image, (H, W, 3) or (H, W) uint8, each looked up in a `table`."""
-    data: bytes | bytearray = image.tobytes()
-    if table is not None:
-        data = bytearray(data).translate(table)  # twice as fast as that of bytes
-    shape = (image.height, image.width, *((len(image.getbands()),) if image.mode != "L" else ()))
-    return np.frombuffer(data, np.uint8).reshape(shape)
+def pixels_of(image: Image.Image) -> NDArray[np.uint8]:
+    """Return the pixels (H, W, 3) of an RGB image."""
+    return np.frombuffer(image.tobytes(), np.uint8).reshape(image.height, image.width, 3)
+
+
+def looked_up(labels: Mask, table: bytes) -> Mask:
+    """Return the entry of `table` that each of the labels, (H, W), has among its 256."""
+    data = bytearray(labels.tobytes()).translate(table)  # twice as fast as that of bytes
+    return np.frombuffer(data, np.uint8).reshape(labels.shape)
 
 
 def fill_outside(pixels: NDArray[np.uint8], window: Window, value: NDArray[np.uint8] | int) -> None:
@@ -168,13 +183,13 @@ def draw_squares(reach: tuple[float, float], generator: np.random.Generator) -> 
 
 
 def first_varied(
-    squares: Sequence[Square], masks: Sequence[Image.Image], classes: bytes, most: float
+    squares: Sequence[Square], masks: Sequence[Mask], classes: bytes, most: float
 ) -> Square:
     """Return the first of `squares` in which no class has a larger share than `most`, or the last.
 
     Args:
         squares: At least one.
-        masks: 8-bit grey; of the frames of a sample that have one.
+        masks: (H, W); of the frames of a sample that have one.
         classes: The class of each of the 256 values of a mask; 255 has no label and no share.
         most: In (0, 1].
     """
@@ -186,13 +201,13 @@ def first_varied(
     return squares[0]
 
 
-def _largest_share(square: Square, masks: Sequence[Image.Image], classes: bytes) -> float:
+def _largest_share(square: Square, masks: Sequence[Mask], classes: bytes) -> float:
     """Return the share of the most frequent class among the pixels with a label, 1 without any."""
     counts = np.zeros(256, np.int64)
     for mask in masks:
-        window = View(square=square).window(mask.size, _PROBE_PX)
-        probe = window.cut_out(mask, mask.size, Image.Resampling.NEAREST)
-        counts += np.bincount(pixels_of(probe, classes).ravel(), minlength=256)
+        window = View(square=square).window((mask.shape[1], mask.shape[0]), _PROBE_PX)
+        probe = looked_up(window.labels(mask), classes)
+        counts += np.bincount(probe.ravel(), minlength=256)
     labelled = counts[:-1]
     return float(labelled.max() / labelled.sum()) if labelled.any() else 1.0
 

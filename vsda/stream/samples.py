@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
 from vsda.errors import ShardError
+from vsda.sample import Mask
+from vsda.shards.masks import decode_mask
 from vsda.stream.artefacts import Exposure, Pixels, draw_exposure, expose
 from vsda.stream.clips import ClipShape, ReadFrame
 from vsda.stream.damage import MAX_ATTEMPTS, Damage, SampleError, replacement
@@ -30,7 +31,6 @@ from vsda.stream.transforms import (
     augment,
     decode_picture,
     draw_colours,
-    open_mask,
     show_mask,
 )
 from vsda.taxonomy import IGNORE_INDEX, ClassSet
@@ -172,9 +172,9 @@ class Samples(Dataset[tuple[Tensor, ...]]):
         return Damage(self._shards.name(self._positions[draw.position]), str(error))
 
     def _draw_into(self, frames: Frames, draw: Draw, clip: Tensor, masks: Pixels | None) -> None:
-        opened = [] if masks is None else [_opened_mask(frame) for frame in frames]
+        decoded = [] if masks is None else [_decoded_mask(frame) for frame in frames]
         # One draw for the whole clip: frames that are changed one by one are no video.
-        view, colours = self._drawn(draw, [mask for mask in opened if mask is not None])
+        view, colours = self._drawn(draw, [mask for mask in decoded if mask is not None])
         pictures = clip.numpy()
         windows = [
             self._picture(frame, view, out) for frame, out in zip(frames, pictures, strict=False)
@@ -191,11 +191,11 @@ class Samples(Dataset[tuple[Tensor, ...]]):
         pictures[len(frames) :] = pictures[len(frames) - 1]
         if masks is not None:
             masks.fill(IGNORE_INDEX)
-            for mask, out in zip(opened, masks, strict=False):
+            for mask, out in zip(decoded, masks, strict=False):
                 if mask is not None:
                     show_mask(mask, view, self._table, out)
 
-    def _drawn(self, draw: Draw, masks: Sequence[Image.Image]) -> tuple[View, Colours | None]:
+    def _drawn(self, draw: Draw, masks: Sequence[Mask]) -> tuple[View, Colours | None]:
         """Return how a sample with these `masks` is looked at, and how far its colours change."""
         change = self._look.augmentation
         if not change.is_random:
@@ -242,8 +242,8 @@ def naming(key: str) -> Iterator[None]:
         raise SampleError(key, str(error)) from error
 
 
-def _opened_mask(frame: ReadFrame) -> Image.Image | None:
+def _decoded_mask(frame: ReadFrame) -> Mask | None:
     if _MASK not in frame.fields:
         return None
     with naming(frame.key):
-        return open_mask(frame.fields[_MASK])
+        return decode_mask(frame.fields[_MASK])

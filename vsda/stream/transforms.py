@@ -12,10 +12,10 @@ from torchvision.transforms.v2 import functional
 
 from vsda.errors import ShardError
 from vsda.recipes.augmentation import AugmentationSettings
-from vsda.shards.masks import decode_mask
+from vsda.sample import Mask
 from vsda.shards.pictures import PictureError, opened_picture
 from vsda.stream.artefacts import Artefacts, Pixels
-from vsda.stream.geometry import View, Window, fill_outside, pixels_of
+from vsda.stream.geometry import View, Window, fill_outside, looked_up, pixels_of
 from vsda.stream.plain_jpeg import decode_plain
 from vsda.taxonomy import IGNORE_INDEX
 
@@ -143,27 +143,17 @@ def _squeeze(picture: Pixels, view: View, out: Pixels) -> None:
         out[:] = picture
 
 
-def open_mask(data: bytes) -> Image.Image:
-    """Return the mask in an 8-bit grey PNG, for `show_mask`.
-
-    Raises:
-        ShardError: It cannot be decoded, or is no 8-bit grey picture.
-    """
-    return Image.fromarray(decode_mask(data))
-
-
-def show_mask(mask: Image.Image, view: View, classes: bytes, out: Pixels) -> None:
+def show_mask(mask: Mask, view: View, classes: bytes, out: Pixels) -> None:
     """Write the classes that `view` shows of a `mask` into `out`, (S, S), nearest neighbour.
 
     Args:
-        mask: COCO ids, 8-bit grey.
+        mask: COCO ids, (H, W).
         view: Of its picture, too.
         classes: The class index of each of the 256 values: `ClassSet.projection` as bytes.
         out: What lies outside of the picture becomes `IGNORE_INDEX`.
     """
-    window = view.window(mask.size, len(out))
-    seen = window.cut_out(mask, mask.size, Image.Resampling.NEAREST)
-    out[window.seen] = pixels_of(seen, classes)
+    window = view.window((mask.shape[1], mask.shape[0]), len(out))
+    out[window.seen] = looked_up(window.labels(mask), classes)
     fill_outside(out, window, IGNORE_INDEX)
 
 
