@@ -119,11 +119,11 @@ class TrainRecipe(Settings):
     those of `videos` in place of them (AdaBN, Li et al. 2016)."""
     statistics_batches: Positive = 50
     """Batches of `batch_videos` that `videos` averages over."""
-    statistics_share: Share | Literal["surest"] = 1.0
+    statistics_share: Share | Literal["steadiest"] = 1.0
     """With `videos`, how far each mean and variance moves from its own (0) to that of the frames
     (1). Frames differ from pictures in what they show, too: half the way loses less by that.
-    `surest` tries both ends and the middle, and keeps what the network is surest of frames with: no
-    labels are needed for it."""
+    `steadiest` goes the second half only where predictions of frames that are mirrored differ in
+    fewer pixels after it: no labels are needed for that."""
     auxiliary_weight: NonNegative = 0.4
     """Of the auxiliary head's cross-entropy, for networks that have one; the authors' value."""
     trainable: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)

@@ -1,7 +1,6 @@
 """Losses that a whole network learns by from frames without labels."""
 
 from vsda.unlabelled.consistency import Consistency
-from vsda.unlabelled.entropy import entropy_loss
 from vsda.unlabelled.losses import EntropyLoss, Frames, TeacherLoss, UnlabelledTerms
 from vsda.unlabelled.photometric import Photometric
 
@@ -12,5 +11,4 @@ __all__ = [
     "Photometric",
     "TeacherLoss",
     "UnlabelledTerms",
-    "entropy_loss",
 ]
