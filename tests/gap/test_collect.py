@@ -26,7 +26,7 @@ def compared(tmp_path_factory):
 
 def sampling(**settings):
     return Sampling(
-        **({"tokens": 5, "before_norm": False, "classes": CLASSES, "seed": 0} | settings)
+        **({"tokens": 5, "side": "after-norm", "classes": CLASSES, "seed": 0} | settings)
     )
 
 
@@ -92,10 +92,11 @@ def test_frame_of_a_clip_is_the_one_that_was_drawn(compared, tmp_path):
 def test_side_of_the_norm_is_chosen(compared, tmp_path):
     make_run(tmp_path / "run")
     run = open_measured(tmp_path / "run")
-    before, after = (
-        collect(run, compared, sampling(before_norm=each))[0]["patch"].places.features
-        for each in (True, False)
+    before, after, both = (
+        collect(run, compared, sampling(side=each))[0]["patch"].places.features
+        for each in ("before-norm", "after-norm", "both")
     )
+    assert torch.equal(both, torch.cat((before, after), dim=-1))
     assert not torch.allclose(before, after)
     norm = run.trained.network.encoder.features[0][2]
     torch.testing.assert_close(norm(before).detach(), after)

@@ -118,13 +118,13 @@ def test_adversarial_gradient_at_the_end_reaches_every_stage_and_no_decoder(loss
     assert names - encoder
 
 
-@pytest.mark.parametrize("tap", ["after-norm", "before-norm"])
+@pytest.mark.parametrize("tap", ["after-norm", "before-norm", "both"])
 def test_the_norm_of_the_tap_is_reached_only_behind_it(tap):
     model = small_objective(adversarial=DOMAIN | {"tap": tap})
     without, with_mu = (gradients(model, random_batch(), mu) for mu in (0.0, 1.0))
     norm = ["network.encoder.features.0.2.weight", "network.encoder.features.0.2.bias"]
     moved = [not torch.equal(without[name], with_mu[name]) for name in norm]
-    assert moved == [tap == "after-norm"] * 2
+    assert moved == [tap != "before-norm"] * 2
 
 
 def test_frames_pass_the_patch_embedding_and_nothing_else():
@@ -481,3 +481,22 @@ def test_two_images_are_learnt_by_heart_beside_an_adversary(loss):
         for truth, found in zip(masks, predicted, strict=True)
     )
     assert mean_iou(class_iou(confusion)) > 0.95
+
+
+@pytest.mark.parametrize("placement", ["patch", "stage2", "global"])
+@pytest.mark.parametrize("adversarial", [DOMAIN, CLUSTERED], ids=["domain", "clustered"])
+def test_features_of_both_sides_lie_side_by_side(adversarial, placement):
+    if adversarial is CLUSTERED and placement == "global":
+        adversarial = CLUSTERED | {"clusters": 2}  # of few frames
+    model = small_objective(adversarial=adversarial | {"placement": placement, "tap": "both"})
+    batch = random_batch()
+    network = model.network.eval()  # no path is dropped
+    sides = {}
+    for side in ("before-norm", "after-norm", "both"):
+        view = replace(model.view, side=side)
+        sides[side] = view.unlabelled(network, normalise(batch.videos.pictures))
+    width = network.taps[model.view.tap].channels
+    before, after = sides["both"].unflatten(-1, (-1, 2, width)).unbind(-2)
+    assert torch.equal(before.flatten(-2), sides["before-norm"])
+    assert torch.equal(after.flatten(-2), sides["after-norm"])
+    assert gradients(model, batch, 1.0)

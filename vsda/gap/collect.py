@@ -14,7 +14,7 @@ from vsda.gap.frames import Compared
 from vsda.gap.networks import Measured
 from vsda.gap.reading import Seen, read_frames
 from vsda.gap.tokens import IMAGE, VIDEO, Tokens, join_tokens
-from vsda.models.network import Level, Levels, Tap
+from vsda.models.network import Levels, Side, Tap
 from vsda.sample import Mask
 from vsda.stream.transforms import normalise
 from vsda.taxonomy import IGNORE_INDEX, ClassSet
@@ -31,14 +31,14 @@ class Sampling:
 
     Attributes:
         tokens: Places of each map, drawn at random.
-        before_norm: Take features on the near side of a tap's norm.
+        side: Of each tap's norm where features are taken.
         classes: That labels are read for; None leaves them unread.
         seed: Of the draws.
         device: Where the network runs, by torch's name.
     """
 
     tokens: int
-    before_norm: bool
+    side: Side
     classes: ClassSet | None
     seed: int
     device: str = "cpu"
@@ -114,7 +114,7 @@ def _taken(
     ]
     taken = {}
     for tap, level in levels.items():
-        features = _frames_of(level, seen.inside, before_norm=sampling.before_norm).float().cpu()
+        features = _frames_of(level.on(sampling.side), seen.inside).float().cpu()
         parts = [
             _of_frame(each, cell_classes(mask, taps[tap].stride_px), origin, draws, sampling.tokens)
             for each, mask, origin, draws in zip(
@@ -125,9 +125,8 @@ def _taken(
     return taken
 
 
-def _frames_of(level: Level, inside: Sequence[int], *, before_norm: bool) -> Tensor:
+def _frames_of(features: Tensor, inside: Sequence[int]) -> Tensor:
     """Return the features (N, h, w, C) of one frame of each clip, or of each picture."""
-    features = level.raw if before_norm else level.normed
     if features.dim() == 4:
         return features
     return torch.stack([clip[number] for clip, number in zip(features, inside, strict=True)])

@@ -13,7 +13,7 @@ from vsda.gap.picture import Panel, draw_picture
 from vsda.gap.result import Distance, GapResult, NetworkResult, SetFacts, TapResult, Weights
 from vsda.gap.separability import Held, separability
 from vsda.gap.tokens import Tokens
-from vsda.models.network import Tap
+from vsda.models.network import Side, Tap
 from vsda.progress import progress
 from vsda.shards.index import ShardSet
 from vsda.taxonomy import BACKGROUND_ID, ClassSet
@@ -62,10 +62,7 @@ def measure_gap(
     _refuse_doubles([each.name for each in networks])
     compared = draw_compared(images, videos, options.samples, options.seed)
     tap_side = networks[0].trained.recipe.adversarial.tap
-    measured = [
-        _measure(each, compared, before_norm=tap_side == "before-norm", options=options)
-        for each in networks
-    ]
+    measured = [_measure(each, compared, tap_side, options) for each in networks]
     result = GapResult(
         images=_facts(compared.images),
         videos=_facts(compared.videos),
@@ -79,13 +76,13 @@ def measure_gap(
 
 
 def _measure(
-    network: Measured, compared: Compared, *, before_norm: bool, options: GapOptions
+    network: Measured, compared: Compared, side: Side, options: GapOptions
 ) -> tuple[NetworkResult, bytes]:
     trained = network.trained
     classes, no_classes = _labels(compared, trained.classes)
     sampling = Sampling(
         tokens=options.tokens,
-        before_norm=before_norm,
+        side=side,
         classes=classes,
         seed=options.seed,
         device=options.device,

@@ -97,7 +97,7 @@ class GapResult:
         is_control: Both are the same set, of which each got one half.
         tokens_per_frame: Places taken of each map.
         seed: Of all draws.
-        tap_side: `after-norm` or `before-norm`: where features were taken.
+        tap_side: `after-norm`, `before-norm` or `both`: where features were taken.
         networks: In the order given, each run's start before it.
     """
 

@@ -2,13 +2,16 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from vsda.errors import UsageError
+
+Side = Literal["after-norm", "before-norm", "both"]
+"""Of a tap's norm."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +32,10 @@ class Tap:
         height_px, width_px = size
         return -(-height_px // self.stride_px), -(-width_px // self.stride_px)
 
+    def on(self, side: Side) -> "Tap":
+        """Return the tap as it is on a side of its norm: on both, tokens are twice as wide."""
+        return replace(self, channels=2 * self.channels) if side == "both" else self
+
 
 @dataclass(frozen=True, slots=True)
 class Level:
@@ -41,6 +48,12 @@ class Level:
 
     raw: Tensor
     normed: Tensor
+
+    def on(self, side: Side) -> Tensor:
+        """Return the features on a side of the norm; of `both`, raw ones first, (..., 2 C)."""
+        if side == "both":
+            return torch.cat((self.raw, self.normed), dim=-1)
+        return self.raw if side == "before-norm" else self.normed
 
 
 Levels = dict[str, Level]

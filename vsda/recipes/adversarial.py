@@ -15,9 +15,10 @@ class AdversarialSettings(Settings):
     placement: Literal["patch", "stage1", "stage2", "stage3", "stage4", "global"] = "patch"
     """Where the features are taken: right after the patch embedding, after a stage of the encoder,
     or (`global`) at its end, where all tokens of a frame are judged as one."""
-    tap: Literal["after-norm", "before-norm"] = "after-norm"
+    tap: Literal["after-norm", "before-norm", "both"] = "after-norm"
     """On which side of the placement's LayerNorm; the paper does not say. After it, a token's mean
-    and scale are gone. Without a norm there (DeepLabv3) both are the same."""
+    and scale are gone; `both` gives the features of both sides, side by side. Without a norm there
+    (DeepLabv3) both are the same."""
     discriminator: Literal["linear", "conv", "patchgan", "patchgan3d"] = "linear"
     """Of the loss `domain`. `linear`: alternating linear layers and leaky ReLUs over each token, at
     `global` over a frame's concatenated tokens. `conv`: the paper's for CNNs at `global`.

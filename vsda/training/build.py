@@ -68,7 +68,7 @@ def _adversarial(
     recipe: TrainRecipe, network: SegmentationNetwork, view: View, num_classes: int
 ) -> DomainLoss | ClusteredLoss:
     settings, side_px = recipe.adversarial, recipe.size_px
-    tap = network.taps[view.tap]
+    tap = network.taps[view.tap].on(view.side)
     if settings.discriminator == "patchgan3d" and network.clip_frames is None:
         raise RecipeError(
             f"adversarial.discriminator: patchgan3d judges clips, and {recipe.network.name} takes "
@@ -115,7 +115,7 @@ def _view(settings: AdversarialSettings, network: SegmentationNetwork) -> View:
         check_tap(network.taps, settings.placement)
     return View(
         tap=list(network.taps)[-1] if is_global else settings.placement,
-        before_norm=settings.tap == "before-norm",
+        side=settings.tap,
         frames_as_tokens=is_global and settings.loss == "clustered",
         statistics=settings.video_statistics,
         shuffles=settings.shuffle_domains,

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from vsda.models.batch_norm import Statistics, batch_norm_statistics
-from vsda.models.network import Levels, SegmentationNetwork
+from vsda.models.network import Levels, SegmentationNetwork, Side
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -15,22 +15,21 @@ class View:
 
     Attributes:
         tap: The level.
-        before_norm: Take its features before their norm.
+        side: Of the level's norm.
         frames_as_tokens: Give each frame's map as one vector (frames, h * w * C).
         statistics: Batch statistics of pictures without labels on their way to the tap.
         shuffles: Deal the pictures to the domains at random; a control.
     """
 
     tap: str
-    before_norm: bool = False
+    side: Side = "after-norm"
     frames_as_tokens: bool = False
     statistics: Statistics = "running"
     shuffles: bool = False
 
     def features(self, levels: Levels) -> Tensor:
         """Return the features (N, [T,] h, w, C) at the tap, or (frames, h * w * C)."""
-        level = levels[self.tap]
-        features = level.raw if self.before_norm else level.normed
+        features = levels[self.tap].on(self.side)
         return features.flatten(0, -4).flatten(1) if self.frames_as_tokens else features
 
     def domains(
