@@ -42,7 +42,7 @@ def test_settings_are_laid_over_the_recipe():
     [
         ("stepz=3", "stepz: unknown key. Did you mean 'steps'"),
         ("adversarial.muu=1", "adversarial.muu: unknown key. Did you mean 'mu'"),
-        ("steps=0", "steps: got 0; Input should be greater than 0"),
+        ("steps=-1", "steps: got -1; Input should be greater than or equal to 0"),
         ("steps=many", "steps: got 'many'; Input should be a valid integer"),
         ("adversarial.loss=clusters", "Input should be 'none', 'domain' or 'clustered'"),
         ("network.depths=[2]", "depths has 1 stages and num_heads 4"),

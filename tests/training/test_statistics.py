@@ -174,6 +174,11 @@ def test_steps_of_a_run_without_another_use_for_frames_draw_none(places):
     assert small_recipe(**RENEWED | {"adversarial": DOMAIN}).trains_on_videos
 
 
+def test_a_run_of_no_steps_that_would_do_nothing_is_refused():
+    with pytest.raises(ValidationError, match=r"steps = 0 trains nothing.*or raise steps"):
+        small_recipe(steps=0)
+
+
 def test_what_cannot_be_averaged_over_is_refused():
     with pytest.raises(ValidationError, match="averages over frames without labels: name videos"):
         small_recipe(statistics="videos", videos=())

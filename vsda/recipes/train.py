@@ -76,7 +76,7 @@ class TrainRecipe(Settings):
     clip_stride: Small = 1
     """Frames from one of a clip to the next."""
     steps: Count = 40_000
-    """0 trains nothing: a network that is trained already may get `statistics` alone."""
+    """0 trains nothing: for a network that is trained already and shall get `statistics` alone."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     log_every: Positive = 50
     checkpoint_every: Positive = 1_000
@@ -194,6 +194,11 @@ class TrainRecipe(Settings):
             raise ValueError(
                 "statistics = videos averages over frames without labels: name videos, or set it "
                 "to own"
+            )
+        if not self.steps and self.statistics != "videos":
+            raise ValueError(
+                "steps = 0 trains nothing, which makes sense only for a network that is to get "
+                "the statistics of videos: set statistics to videos, or raise steps"
             )
         if self.unlabelled.consistency and (self.clip_frames or 1) < 2:
             raise ValueError(
