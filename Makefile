@@ -10,9 +10,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 demo: $(VENV)/.train
 	$(BIN)/vsda demo --out demo
 
-# Files of tests are shared by two processes; each computes with one thread, or they would get in each other's way.
+# Files of tests are shared by three processes, since a third of their time is waiting for others; each computes
+# with one thread, or they would get in each other's way.
 test: $(VENV)/.dev lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

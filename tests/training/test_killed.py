@@ -7,7 +7,8 @@ import pytest
 from tests.made_sets import make_images, make_videos
 from tests.training.processes import finished, kill_at_row, train_command, write_toml
 from tests.training.small import CLUSTERED
-from tests.training.test_run import losses, same_state
+from tests.training.test_run import losses, run, same_state
+from vsda.recipes.small import load_train_recipe
 from vsda.training.checkpoint import list_checkpoints, load_checkpoint
 
 FULL = {
@@ -36,18 +37,21 @@ def places(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory, places):
-    """Return the folder of an undisturbed run, by the number of devices."""
+    """Return the folder of an undisturbed run, by the number of devices; on one it is made here."""
     folder = tmp_path_factory.mktemp("whole")
     made = {}
 
-    def run(devices, **settings):
+    def undisturbed(devices, **settings):
         recipe = write_toml(folder / "full.toml", settings or settings_for(devices))
         if devices not in made:
             made[devices] = folder / f"on-{devices}"
-            finished(train_command(recipe, places, made[devices], "--devices", devices))
+            if devices == 1:
+                run(load_train_recipe(str(recipe)), places, made[devices])
+            else:
+                finished(train_command(recipe, places, made[devices], "--devices", devices))
         return recipe, made[devices]
 
-    return run
+    return undisturbed
 
 
 def settings_for(devices):

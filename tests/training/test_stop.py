@@ -13,8 +13,8 @@ from tests.training.processes import (
     wait_for_rows,
     write_toml,
 )
-from tests.training.small import CLUSTERED
-from tests.training.test_run import losses, same_state
+from tests.training.small import CLUSTERED, small_recipe
+from tests.training.test_run import losses, run, same_state
 from vsda.training.checkpoint import list_checkpoints, load_checkpoint
 
 SETTINGS = {
@@ -60,15 +60,15 @@ def test_a_signal_ends_the_run_with_a_checkpoint_and_its_own_exit_code(
 
 
 def test_a_stopped_run_equals_the_undisturbed_one(tmp_path, places):
-    recipe = write_toml(tmp_path / "small.toml", SETTINGS | {"steps": 40})
-    whole = train_command(recipe, places, tmp_path / "whole")
-    finished(whole)
+    settings = SETTINGS | {"steps": 40}
+    run(small_recipe(**settings), places, tmp_path / "whole")
+    recipe = write_toml(tmp_path / "small.toml", settings)
     command = train_command(recipe, places, tmp_path / "run", "--resume", "auto")
     process = started(command)
     stop_with(process, tmp_path / "run", signal.SIGUSR1)
     assert process.returncode == 138
     finished(command)
-    ends = [load_checkpoint(list_checkpoints(tmp_path / run)[-1]) for run in ("whole", "run")]
+    ends = [load_checkpoint(list_checkpoints(tmp_path / each)[-1]) for each in ("whole", "run")]
     assert same_state(*ends)
     assert losses(tmp_path / "whole") == losses(tmp_path / "run")
 
