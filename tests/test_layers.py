@@ -50,7 +50,16 @@ ROOMS_WITH_TORCH = [
     "cli",
 ]
 ROOMS = ROOMS_WITHOUT_TORCH + ROOMS_WITH_TORCH
-HEAVY = {"torch", "torchvision", "timm", "lightning_fabric", "tensorboard", "matplotlib", "onnx"}
+HEAVY = {
+    "torch",
+    "torchvision",
+    "timm",
+    "lightning_fabric",
+    "tensorboard",
+    "matplotlib",
+    "onnx",
+    "simplejpeg",
+}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -39,6 +39,7 @@ from vsda.errors import FULL_DISK, ExitCode, VsdaError
 TRAIN_PACKAGES = {
     "torch",
     "torchvision",
+    "simplejpeg",
     "timm",
     "lightning_fabric",
     "tensorboard",

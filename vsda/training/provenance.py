@@ -30,6 +30,7 @@ _PACKAGES = (
     "lightning-fabric",
     "numpy",
     "pillow",
+    "simplejpeg",
     "webdataset",
 )
 
