@@ -94,7 +94,7 @@ def test_a_share_stops_on_the_way(places, renewed, tmp_path):
 
 
 def test_the_steadiest_share_changes_least_when_frames_are_mirrored(places, tmp_path):
-    """Recomputed by hand from the networks of runs that stop at each share, with two seeds."""
+    """Recomputed by hand from the networks of runs that stop at each share, with several seeds."""
     kept = {}
     for seed in range(4):
         changed, states = {}, {}
