@@ -59,6 +59,13 @@ def make_images(folder: Path, number: int = 13, size_px: int = 32) -> ShardSet:
     return make_set(folder, "images", samples)
 
 
+def make_places(folder: Path) -> tuple[list[str], list[str]]:
+    """Write a set of images and one of videos, of 13 and 5 samples; return the places of both."""
+    made = make_images(folder), make_videos(folder)
+    images, videos = (f"{folder}/{shard_set.index.name}" for shard_set in made)
+    return [images], [videos]
+
+
 def make_videos(folder: Path, number: int = 5, size_px: int = 32) -> ShardSet:
     """Write a set of `number` dark frames of one sequence."""
     samples = [

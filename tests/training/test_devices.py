@@ -1,13 +1,15 @@
 """How a run finds its devices, and what several processes tell."""
 
 import sys
+from contextlib import suppress
 
 import pytest
+from torch import distributed
 
-from tests.made_sets import make_images, make_videos
+from tests.made_sets import make_places
 from tests.training.processes import environment, finished, train_command, write_toml
 from tests.training.small import DOMAIN
-from vsda.errors import UsageError
+from vsda.errors import RunError, UsageError
 from vsda.training.checkpoint import list_checkpoints
 from vsda.training.devices import Devices
 
@@ -16,9 +18,7 @@ SETTINGS = {"adversarial": DOMAIN, "batch_videos": 4, "workers": 1, "steps": 6}
 
 @pytest.fixture
 def places(tmp_path):
-    make_images(tmp_path / "sets", 13)
-    make_videos(tmp_path / "sets", 5)
-    return [str(tmp_path / "sets" / "images")], [str(tmp_path / "sets" / "videos")]
+    return make_places(tmp_path / "sets")
 
 
 @pytest.fixture
@@ -90,3 +90,30 @@ def test_batches_that_devices_cannot_share_are_refused_before_anything_starts(tm
     assert done.returncode == 2
     assert "batch_videos" in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def group(tmp_path):
+    """A process group of this process alone, as a launcher leaves it."""
+    place = f"file://{tmp_path / 'group'}"
+    distributed.init_process_group("gloo", init_method=place, rank=0, world_size=1)
+    yield
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
+@pytest.mark.usefixtures("group")
+@pytest.mark.parametrize("end", [None, RunError("refused"), SystemExit(0)], ids=repr)
+def test_processes_part_before_they_end(end):
+    with suppress(RunError, SystemExit), Devices(per_node=1, nodes=1).running():
+        assert distributed.is_initialized()
+        if end is not None:
+            raise end
+    assert not distributed.is_initialized()
+
+
+@pytest.mark.usefixtures("group")
+def test_after_a_bug_nothing_waits_for_the_others():
+    with suppress(ZeroDivisionError), Devices(per_node=1, nodes=1).running():
+        raise ZeroDivisionError
+    assert distributed.is_initialized()

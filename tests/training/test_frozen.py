@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.made_sets import make_images, make_videos
+from tests.made_sets import make_places
 from tests.training.small import CLUSTERED, SWIN, small_recipe
 from tests.training.test_run import run
 from vsda.errors import RecipeError
@@ -16,10 +16,7 @@ STEPS = {"steps": 2, "network": SWIN | {"drop_path_rate": 0.0}}
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sets")
-    make_images(folder, 13)
-    make_videos(folder, 5)
-    return [str(folder / "images")], [str(folder / "videos")]
+    return make_places(tmp_path_factory.mktemp("sets"))
 
 
 def changed(recipe, places, run_dir):

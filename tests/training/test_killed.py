@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from tests.made_sets import make_images, make_videos
+from tests.made_sets import make_places
 from tests.training.processes import finished, kill_at_row, train_command, write_toml
 from tests.training.small import CLUSTERED
 from tests.training.test_run import losses, run, same_state
@@ -29,10 +29,7 @@ FULL = {
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sets")
-    make_images(folder, 13)
-    make_videos(folder, 5)
-    return [str(folder / "images")], [str(folder / "videos")]
+    return make_places(tmp_path_factory.mktemp("sets"))
 
 
 @pytest.fixture(scope="module")

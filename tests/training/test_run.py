@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.made_sets import make_images, make_sample, make_set, make_videos
+from tests.made_sets import make_images, make_places, make_sample, make_set
 from tests.training.small import CLUSTERED, DOMAIN, small_recipe
 from vsda.errors import RecipeError, RunError, ShardError, UsageError
 from vsda.training.checkpoint import (
@@ -24,9 +24,7 @@ from vsda.training.validation import SCORE
 
 @pytest.fixture
 def places(tmp_path):
-    make_images(tmp_path / "shards", 13)
-    make_videos(tmp_path / "shards", 5)
-    return [str(tmp_path / "shards" / "images")], [str(tmp_path / "shards" / "videos")]
+    return make_places(tmp_path / "shards")
 
 
 def run(recipe, places, run_dir, init="", **options):

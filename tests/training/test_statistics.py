@@ -5,7 +5,7 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
-from tests.made_sets import make_images, make_videos
+from tests.made_sets import make_places
 from tests.training.processes import finished, train_command, write_toml
 from tests.training.small import DOMAIN, SWIN, small_recipe
 from tests.training.test_run import run, same, same_state
@@ -24,10 +24,7 @@ STILL = SWIN | {"drop_path_rate": 0.0}
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sets")
-    make_images(folder, 13)
-    make_videos(folder, 5)
-    return [str(folder / "images")], [str(folder / "videos")]
+    return make_places(tmp_path_factory.mktemp("sets"))
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from tests.made_sets import make_images, make_videos
+from tests.made_sets import make_places
 from tests.training.processes import (
     finished,
     started,
@@ -28,9 +28,7 @@ SETTINGS = {
 
 @pytest.fixture
 def places(tmp_path):
-    make_images(tmp_path / "sets", 13)
-    make_videos(tmp_path / "sets", 5)
-    return [str(tmp_path / "sets" / "images")], [str(tmp_path / "sets" / "videos")]
+    return make_places(tmp_path / "sets")
 
 
 def stop_with(process, run_dir, number, send=os.kill):
