@@ -41,3 +41,18 @@ def stop_signals(
     finally:
         for name, handler in before.items():
             signal.signal(name, handler)
+
+
+@contextmanager
+def held_back(*names: signal.Signals) -> Iterator[None]:
+    """Let the signals `names` act only when the block has ended, as they would have.
+
+    A second one acts at once. Outside of the main thread nothing is held back.
+    """
+    caught: list[signal.Signals] = []
+    try:
+        with stop_signals(*names) as caught:
+            yield
+    finally:
+        for name in caught:
+            signal.raise_signal(name)

@@ -292,6 +292,20 @@ def test_ctrl_c_reaches_the_parent_alone(tmp_path):
     assert (told.splitlines(), errors) == (["[True, True]", "True"], "")
 
 
+def test_ctrl_c_while_a_process_is_forked_leaves_no_traceback_of_it():
+    # The moment between asking for a process and saying what it is to do, made long.
+    call = (
+        "import threading, time\nconnect = forkserver.connect_to_new_process\n"
+        "forkserver.connect_to_new_process = lambda fds: [connect(fds), time.sleep(1)][0]\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "try: LocalEngine(square, 1)\n"
+        "except KeyboardInterrupt: print('stopped')\n"
+    )
+    parent = start_python(call, stdout=-1, stderr=-1, text=True)
+    assert parent.communicate(timeout=LONG_S) == ("stopped\n", "")
+
+
 def test_a_hundred_tasks_and_many_deaths_leave_nothing_behind():
     def run_some():
         with LocalEngine(die_at_two, 2) as engine:

@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from multiprocessing import forkserver, resource_tracker
@@ -24,6 +24,7 @@ from typing import Any, Generic, Self
 from vsda.engine.guard import Guard, end_group
 from vsda.engine.pool import Done, Result, Task
 from vsda.errors import VsdaError
+from vsda.signals import held_back
 
 _PRELOAD = ("numpy", "PIL.Image")
 """Slow to import, so done once for all workers."""
@@ -72,8 +73,9 @@ class LocalEngine(Generic[Task, Result]):
         self._context = multiprocessing.get_context("forkserver")
         preload = _PRELOAD if num_workers > 1 else ()
         self._context.set_forkserver_preload([function.__module__, *preload])
-        _start_server()
-        self._guard = Guard(self._context)
+        with _in_one_go():
+            _start_server()
+            self._guard = Guard(self._context)
 
     @property
     def num_running(self) -> int:
@@ -94,8 +96,9 @@ class LocalEngine(Generic[Task, Result]):
         if not self.num_free:
             raise ValueError(f"all {self.num_workers} workers have a task")
         data = ForkingPickler.dumps(task)  # first: a task that cannot travel takes no worker
-        worker = self._free_worker()
-        self._running[worker] = task
+        with _in_one_go():
+            worker = self._free_worker()
+            self._running[worker] = task
         with suppress(OSError):  # it died just now, as `wait` finds
             worker.connection.send_bytes(data)
 
@@ -160,6 +163,14 @@ class LocalEngine(Generic[Task, Result]):
         worker.process.close()
         self._guard.forget(worker.pid)
         return code
+
+
+def _in_one_go() -> AbstractContextManager[None]:
+    """Let nothing stop this process while the server forks a child for it.
+
+    The child would wait for what it is to do, find its parent gone and print a traceback.
+    """
+    return held_back(signal.SIGINT, signal.SIGTERM)
 
 
 def _start_server() -> None:
