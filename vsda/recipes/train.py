@@ -114,16 +114,15 @@ class TrainRecipe(Settings):
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay per step of a running average of the weights, which is kept, judged and exported in
     place of them; 0 keeps none."""
-    statistics: Literal["own", "videos"] = "own"
+    statistics: Literal["own", "videos", "balanced"] = "own"
     """Running averages of batch normalisation: those that training leaves, or, after the last step,
-    those of `videos` in place of them (AdaBN, Li et al. 2016)."""
+    those of `videos` in place of them (AdaBN, Li et al. 2016). `balanced` are those of videos, too,
+    but each pixel counts by the class that the network sees there, so that the classes have the
+    shares that it sees in `images`: the averages follow how videos look, not what they show."""
     statistics_batches: Positive = 50
-    """Batches of `batch_videos` that `videos` averages over."""
-    statistics_share: Share | Literal["steadiest"] = 1.0
-    """With `videos`, how far each mean and variance moves from its own (0) to that of the frames
-    (1). Frames differ from pictures in what they show, too: half the way loses less by that.
-    `steadiest` goes the second half only where predictions of frames that are mirrored differ in
-    fewer pixels after it: no labels are needed for that."""
+    """Batches of `batch_videos` that these average over, and of `batch_images` to compare with."""
+    statistics_share: Share = 1.0
+    """How far each mean and variance moves from its own (0) to that of the frames (1)."""
     auxiliary_weight: NonNegative = 0.4
     """Of the auxiliary head's cross-entropy, for networks that have one; the authors' value."""
     trainable: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)
@@ -161,7 +160,12 @@ class TrainRecipe(Settings):
     @property
     def uses_videos(self) -> bool:
         """Tell whether the run streams unlabelled frames, in its steps or after them."""
-        return self.trains_on_videos or (bool(self.videos) and self.statistics == "videos")
+        return self.trains_on_videos or (bool(self.videos) and self.renews_statistics)
+
+    @property
+    def renews_statistics(self) -> bool:
+        """Tell whether batch norms get the averages of frames after the last step."""
+        return self.statistics != "own"
 
     @property
     def needs_videos(self) -> bool:
@@ -190,15 +194,20 @@ class TrainRecipe(Settings):
                 f"unlabelled.loss = {self.unlabelled.loss} learns from frames without labels: name "
                 "videos, or set unlabelled.loss to none"
             )
-        if self.statistics == "videos" and not self.videos:
+        if self.renews_statistics and not self.videos:
             raise ValueError(
-                "statistics = videos averages over frames without labels: name videos, or set it "
-                "to own"
+                f"statistics = {self.statistics} averages over frames without labels: name videos, "
+                "or set it to own"
             )
-        if not self.steps and self.statistics != "videos":
+        if self.statistics == "balanced" and not self.uses_images:
+            raise ValueError(
+                "statistics = balanced gives classes the shares that they have in images: name "
+                "images and keep image_labels, or set it to videos"
+            )
+        if not self.steps and not self.renews_statistics:
             raise ValueError(
                 "steps = 0 trains nothing, which makes sense only for a network that is to get "
-                "the statistics of videos: set statistics to videos, or raise steps"
+                "the statistics of videos: set statistics to balanced or videos, or raise steps"
             )
         if self.unlabelled.consistency and (self.clip_frames or 1) < 2:
             raise ValueError(

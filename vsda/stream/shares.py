@@ -27,7 +27,7 @@ def share_of(recipe: TrainRecipe, name: str, world_size: int) -> int:
 
 def _is_decoded(recipe: TrainRecipe, name: str) -> bool:
     if name == "videos":
-        return recipe.statistics == "videos"
+        return recipe.renews_statistics
     return name == "labelled_videos" or recipe.image_labels
 
 

@@ -200,7 +200,7 @@ class Trainer:
 
     def _finish(self) -> None:
         """Do what comes after the last step and before its checkpoint: a kill has it done again."""
-        if self.step == self._recipe.steps and self._recipe.statistics == "videos":
+        if self.step == self._recipe.steps and self._recipe.renews_statistics:
             network = self.learner.judged
             self._damage.saw(renew_statistics(network, self._recipe, self._inputs, self._fabric))
 

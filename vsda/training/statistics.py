@@ -5,13 +5,19 @@ Li, Wang, Shi, Liu and Hou, Revisiting Batch Normalization For Practical Domain 
 target domain. A network normalises by layers where it has such norms: a Swin Transformer's encoder
 stays as it is, and its decoder's norms move. `statistics_share` stops on the way between both:
 Schneider et al., Improving robustness against common corruptions by covariate shift adaptation,
-2020 (arXiv:2006.16971), who weigh them as if by numbers of pictures. How far is best can be left to
-the network: where the frames' statistics mend it, its answers depend less on how a frame is shown.
+2020 (arXiv:2006.16971), who weigh them as if by numbers of pictures.
+
+Frames differ from images in how they look and in what they show, and plain statistics follow both:
+where videos show more background, norms move for that alone. `balanced` takes what is shown out:
+each pixel of a frame counts by the class that the network sees there, so that all classes have the
+shares that the network sees in images. What it takes too often for a class, it does so in both.
+Su, Xu and Jia, Towards Real-World Test-Time Adaptation, 2023 (arXiv:2309.14949), balance norms of
+whole pictures, towards equal classes.
 """
 
-import logging
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 
 import torch
 from lightning_fabric import Fabric
@@ -22,15 +28,15 @@ from vsda.errors import RecipeError
 from vsda.models.network import SegmentationNetwork
 from vsda.recipes.train import TrainRecipe
 from vsda.stream.damage import Damage
-from vsda.stream.domains import DomainSets, Place, stream_domains
+from vsda.stream.domains import Batch, DomainSets, Part, Place, stream_domains
 from vsda.stream.transforms import normalise
 from vsda.training.devices import summed
 from vsda.training.inputs import RunInputs
+from vsda.training.norm_averages import NormAverages
 
-logger = logging.getLogger(__name__)
-
-SHARES = (0.5, 1.0)
-"""Tried where the steadiest is kept: half the way costs little where the whole does harm."""
+_MOST = 5.0
+"""No pixel counts for more than this, or for less than one part in so many: what a network takes
+for a class that it sees nearly nowhere in the frames is not worth more."""
 
 
 def check_statistics(network: nn.Module, recipe: TrainRecipe) -> None:
@@ -39,9 +45,9 @@ def check_statistics(network: nn.Module, recipe: TrainRecipe) -> None:
     Raises:
         RecipeError: It has no batch norm with running averages.
     """
-    if recipe.statistics == "videos" and not _norms(network):
+    if recipe.renews_statistics and not _norms(network):
         raise RecipeError(
-            f"statistics: videos gives batch norms new averages, and {recipe.network.name} has "
+            f"statistics: {recipe.statistics} gives batch norms new averages, and {recipe.network.name} has "
             "none; set it to own"
         )
 
@@ -51,15 +57,16 @@ def stepwise_sets(recipe: TrainRecipe, sets: DomainSets) -> DomainSets:
     return sets if recipe.trains_on_videos else replace(sets, videos=None)
 
 
+@torch.no_grad()
 def renew_statistics(
     network: SegmentationNetwork, recipe: TrainRecipe, inputs: RunInputs, fabric: Fabric
 ) -> tuple[Damage, ...]:
     """Move the running averages of `network` to those of frames; return what was damaged.
 
-    The frames are those that further steps of the run would draw. The averages are plain ones over
-    all batches, of all ranks; all else is as in prediction, and each norm normalises by the batch
-    while it is measured, whatever the share. Norms of an auxiliary head keep theirs:
-    it predicts nothing.
+    The frames, and the images that they are balanced by, are those that further steps of the run
+    would draw. The averages are plain ones over all batches, of all ranks; all else is as in
+    prediction, and each norm normalises by the batch while it is measured, whatever the share.
+    Norms of an auxiliary head keep theirs: it predicts nothing.
 
     Args:
         network: The one that counts.
@@ -67,86 +74,69 @@ def renew_statistics(
         inputs: Its sets.
         fabric: The devices, launched.
     """
+    was_training = network.training
+    network.eval()
     norms = _norms(network)
     own = [average.clone() for average in _averages(norms)]
-    damaged = _measure(network, norms, _frames(recipe, inputs, fabric))
+    weights, damaged = _balance(network, recipe, inputs, fabric)
+    together = partial(summed, fabric) if recipe.sync_batch_norm else nn.Identity()
+    found = NormAverages(norms, together)
+    videos = DomainSets(videos=inputs.domains().videos)
+    for number, batch in enumerate(_batches(recipe, inputs, videos, fabric)):
+        with found.measured(weights[number] if weights else None):
+            _logits(network, batch.videos)
+        damaged += batch.damaged
+    found.apply()
     if not recipe.sync_batch_norm:
         _average_over_ranks(norms, fabric)
-    way = _Way(norms, own, [average.clone() for average in _averages(norms)])
-    share = recipe.statistics_share
-    if share == "steadiest":
-        share = _steadiest(network, way, lambda: _frames(recipe, inputs, fabric), fabric)
-    way.go(share)
-    return tuple(damaged)
-
-
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """The way of the running averages of `norms` from one state to another."""
-
-    norms: list[_BatchNorm]
-    start: list[Tensor]
-    end: list[Tensor]
-
-    def go(self, share: float) -> None:
-        """Set the averages to where so large a share of the way is behind them."""
-        for average, *ends in zip(_averages(self.norms), self.start, self.end, strict=True):
-            average.copy_(ends[0].lerp(ends[1], share))
-
-
-def _measure(
-    network: SegmentationNetwork,
-    norms: list[_BatchNorm],
-    frames: Iterable[tuple[Tensor, tuple[Damage, ...]]],
-) -> list[Damage]:
-    """Give `norms` the averages over `frames`; return what was replaced among these."""
-    before = network.training, [norm.momentum for norm in norms]
-    damaged: list[Damage] = []
-    network.eval()
-    for norm in norms:
-        norm.train()
-    try:
-        for number, (pictures, replaced) in enumerate(frames, 1):
-            for norm in norms:
-                norm.momentum = 1 / number  # the first batch leaves nothing of what was there
-            with torch.no_grad():
-                network(normalise(pictures))
-            damaged += replaced
-    finally:
-        network.train(before[0])
-        for norm, momentum in zip(norms, before[1], strict=True):
-            norm.momentum = momentum
+    for average, before in zip(_averages(norms), own, strict=True):
+        average.copy_(before.lerp(average, recipe.statistics_share))
+    network.train(was_training)
     return damaged
 
 
-def _steadiest(
-    network: SegmentationNetwork,
-    way: _Way,
-    frames: Callable[[], Iterable[tuple[Tensor, object]]],
-    fabric: Fabric,
-) -> float:
-    """Return the share with which mirroring `frames`, of all ranks, changes the fewest pixels."""
-    changed = {}
-    was_training = network.training
-    network.eval()
-    for share in SHARES:
-        way.go(share)
-        found = [_changed_by_mirroring(network, normalise(pictures)) for pictures, _ in frames()]
-        changed[share] = float(summed(fabric, torch.stack(found).mean())) / fabric.world_size
-    network.train(was_training)
-    best = min(changed, key=changed.__getitem__)
-    told = ", ".join(f"{value:.2%} at {share:g}" for share, value in changed.items())
-    logger.info("statistics: pixels of frames that change when mirrored %s; kept: %g", told, best)
-    return best
+def _balance(
+    network: SegmentationNetwork, recipe: TrainRecipe, inputs: RunInputs, fabric: Fabric
+) -> tuple[list[Tensor], tuple[Damage, ...]]:
+    """Return what the pixels of each batch of frames count, and what was damaged.
+
+    Returns:
+        (N, 1, h, w) of each batch, with h and w those of the logits; none where all count the same.
+    """
+    if recipe.statistics != "balanced":
+        return [], ()
+    sets = replace(inputs.domains(), labelled_videos=None)
+    seen: list[Tensor] = []
+    pixels = torch.zeros(2, len(inputs.classes) + 1, device=fabric.device)
+    damaged: tuple[Damage, ...] = ()
+    for batch in _batches(recipe, inputs, sets, fabric):
+        for of_kind, part in zip(pixels, (batch.images, batch.videos), strict=True):
+            classes = _logits(network, part).argmax(dim=-3).flatten(0, -3)
+            of_kind += classes.flatten().bincount(minlength=len(of_kind))
+        seen.append(classes)
+        damaged += batch.damaged
+    images, frames = summed(fabric, pixels)
+    share = (images / images.sum()) / (frames / frames.sum()).clamp_min(torch.finfo().tiny)
+    counts = share.clamp(1 / _MOST, _MOST)
+    return [counts[classes][:, None] for classes in seen], damaged
 
 
-@torch.no_grad()
-def _changed_by_mirroring(network: SegmentationNetwork, pictures: Tensor) -> Tensor:
-    """Return the share of pixels whose predicted class differs in the mirror image, a scalar."""
-    ways = (network(pictures), network(pictures.flip(-1)).flip(-1))
-    one, other = (logits.argmax(dim=-3) for logits in ways)
-    share: Tensor = one.ne(other).float().mean()
-    return share
+def _logits(network: SegmentationNetwork, part: Part | None) -> Tensor:
+    """Return the logits (N, [T,] K, h, w) of a part that the batch has."""
+    if part is None:
+        raise ValueError("a batch lacks a part that its sets have")
+    logits: Tensor = network(normalise(part.pictures))
+    return logits
+
+
+def _batches(
+    recipe: TrainRecipe, inputs: RunInputs, sets: DomainSets, fabric: Fabric
+) -> Iterator[Batch]:
+    """Yield this rank's batches of the steps after the last."""
+    longer = recipe.model_copy(update={"steps": recipe.steps + recipe.statistics_batches})
+    place = Place(rank=fabric.global_rank, world_size=fabric.world_size, start_step=recipe.steps)
+    for batch in stream_domains(longer, inputs.classes, sets, place):
+        yield batch.to(fabric.device)
 
 
 def _norms(network: nn.Module) -> list[_BatchNorm]:
@@ -155,18 +145,6 @@ def _norms(network: nn.Module) -> list[_BatchNorm]:
         for layer in network.modules()
         if isinstance(layer, _BatchNorm) and layer.running_mean is not None
     ]
-
-
-def _frames(
-    recipe: TrainRecipe, inputs: RunInputs, fabric: Fabric
-) -> Iterator[tuple[Tensor, tuple[Damage, ...]]]:
-    """Yield this rank's frames of the steps after the last, and what was replaced in them."""
-    longer = recipe.model_copy(update={"steps": recipe.steps + recipe.statistics_batches})
-    place = Place(rank=fabric.global_rank, world_size=fabric.world_size, start_step=recipe.steps)
-    sets = DomainSets(videos=inputs.domains().videos)
-    for batch in stream_domains(longer, inputs.classes, sets, place):
-        if batch.videos is not None:
-            yield batch.videos.to(fabric.device).pictures, batch.damaged
 
 
 def _averages(norms: list[_BatchNorm]) -> list[Tensor]:
