@@ -47,13 +47,14 @@ def others(state):
     return {name: value for name, value in state.items() if "running_" not in name}
 
 
-def frames(places, recipe, first, number):
-    """Yield the frames that a run would draw in so many steps from `first` on."""
-    named = recipe.model_copy(update={"videos": tuple(places[1]), "steps": first + number})
-    inputs = open_inputs(named.model_copy(update={"images": tuple(places[0])}))
-    sets = DomainSets(videos=inputs.domains().videos)
+def pictures_of(kind, places, recipe, first=4, number=3):
+    """Yield what a run would draw of `images` or `videos` in so many steps from `first` on."""
+    updates = {"images": tuple(places[0]), "videos": tuple(places[1]), "steps": first + number}
+    named = recipe.model_copy(update=updates)
+    inputs = open_inputs(named)
+    sets = DomainSets(**{kind: getattr(inputs.domains(), kind)})
     for batch in stream_domains(named, inputs.classes, sets, Place(start_step=first)):
-        yield batch.videos.pictures
+        yield getattr(batch, kind).pictures
 
 
 def by_hand(state, places, recipe, first=4):
@@ -67,7 +68,7 @@ def by_hand(state, places, recipe, first=4):
             layer.momentum = None
             layer.train()
     with torch.no_grad():
-        for pictures in frames(places, recipe, first, 3):
+        for pictures in pictures_of("videos", places, recipe, first):
             network(normalise(pictures))
     return network.state_dict()
 
@@ -88,6 +89,60 @@ def test_a_share_stops_on_the_way(places, renewed, tmp_path):
     whole = last(renewed).network
     for name, value in averages(part).items():
         torch.testing.assert_close(value, 0.75 * own[name] + 0.25 * whole[name], msg=name)
+
+
+def test_balanced_frames_count_by_the_classes_that_the_network_sees_in_both(places, tmp_path):
+    """Recomputed by hand for the norms that no other norm comes before."""
+    start = run(small_recipe(**SHORT), places, tmp_path / "own").network
+    recipe = small_recipe(**RENEWED | {"statistics": "balanced"})
+    found = averages(run(recipe, places, tmp_path / "run").network)
+    expected = balanced_by_hand(start, places, recipe)
+    plain = averages(by_hand(start, places, recipe))
+    assert expected
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, msg=name)
+        assert not torch.allclose(value, plain[name], rtol=1e-3), name
+
+
+def balanced_by_hand(state, places, recipe):
+    """Return the balanced averages of the decoder's lateral norms, which see the encoder alone."""
+    network = build_network(recipe, 3)
+    network.load_state_dict(state)
+    network.eval()
+    given = {}
+    for name, layer in network.named_modules():
+        if "lateral_convs" in name and isinstance(layer, nn.BatchNorm2d):
+            layer.register_forward_hook(lambda _, maps, __, name=name: given.update({name: maps}))
+    shares = {}
+    batches = []
+    with torch.no_grad():
+        for kind in ("images", "videos"):
+            counted = torch.zeros(3)
+            for pictures in pictures_of(kind, places, recipe):
+                classes = network(normalise(pictures)).argmax(1)
+                counted += torch.stack([(classes == one).sum() for one in range(3)])
+                if kind == "videos":
+                    batches.append((classes, {name: maps[0] for name, maps in given.items()}))
+            shares[kind] = counted / counted.sum()
+    counts = (shares["images"] / shares["videos"]).clamp(0.2, 5)
+    assert not torch.allclose(counts, torch.ones(3), rtol=0.05)
+    expected = {}
+    for name in given:
+        means, variances = [], []
+        for classes, maps in batches:
+            values = maps[name]
+            factor = classes.shape[-1] // values.shape[-1]
+            weights = nn.functional.avg_pool2d(counts[classes][:, None], factor)
+            flat = values.movedim(1, -1).flatten(0, -2).double()
+            flat_weights = weights.movedim(1, -1).flatten(0, -2).double()
+            mean = (flat * flat_weights).sum(0) / flat_weights.sum()
+            squares = ((flat - mean) ** 2 * flat_weights).sum(0) / flat_weights.sum()
+            effective = flat_weights.sum() ** 2 / flat_weights.square().sum()
+            means.append(mean)
+            variances.append(squares * effective / (effective - 1))
+        expected[f"{name}.running_mean"] = torch.stack(means).mean(0).float()
+        expected[f"{name}.running_var"] = torch.stack(variances).mean(0).float()
+    return expected
 
 
 def test_without_a_step_a_trained_network_gets_statistics_and_nothing_else(places, tmp_path):
@@ -150,6 +205,8 @@ def test_a_run_of_no_steps_that_would_do_nothing_is_refused():
 def test_what_cannot_be_averaged_over_is_refused():
     with pytest.raises(ValidationError, match="averages over frames without labels: name videos"):
         small_recipe(statistics="videos", videos=())
+    with pytest.raises(ValidationError, match="shares that they have in images: name images"):
+        small_recipe(statistics="balanced", images=(), labelled_videos=("davis-train",))
     check_batches(small_recipe(batch_videos=1), 1)
     with pytest.raises(RecipeError, match=r"batch_videos: 1 samples.*from 2 on, such as 2"):
         check_batches(small_recipe(statistics="videos", batch_videos=1), 1)
@@ -160,6 +217,19 @@ def test_a_network_without_batch_norms_is_refused():
     check_statistics(bare, small_recipe())
     with pytest.raises(RecipeError, match=r"statistics: videos gives .* swin_upernet has none"):
         check_statistics(bare, small_recipe(statistics="videos"))
+
+
+@pytest.mark.slow
+def test_two_ranks_balance_what_both_see(places, tmp_path):
+    settings = RENEWED | {"batch_videos": 4, "statistics": "balanced", "network": STILL, "steps": 0}
+    start = SHORT | {"batch_videos": 4, "network": STILL}
+    run(small_recipe(**start), places, tmp_path / "own")
+    settings |= {"init": {"weights": str(tmp_path / "own")}}
+    recipe = write_toml(tmp_path / "ranks.toml", settings | {"workers": 1})
+    finished(train_command(recipe, places, tmp_path / "run", "--devices", 2))
+    expected = averages(run(small_recipe(**settings), places, tmp_path / "alone").network)
+    for name, value in averages(last(tmp_path / "run").network).items():
+        torch.testing.assert_close(value, expected[name], rtol=1e-3, atol=1e-4, msg=name)
 
 
 @pytest.mark.slow

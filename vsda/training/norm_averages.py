@@ -65,7 +65,7 @@ class NormAverages:
         """Return the weights (N, 1, h, w) of the pixels of `maps` (N, C, h, w)."""
         if self._weights is None:
             return maps.new_ones(maps.shape[0], 1, *maps.shape[-2:])
-        return functional.adaptive_avg_pool2d(self._weights, maps.shape[-2:])
+        return functional.adaptive_avg_pool2d(self._weights, (maps.shape[-2], maps.shape[-1]))
 
 
 def _set(norm: nn.Module, mean: Tensor, variance: Tensor) -> None:

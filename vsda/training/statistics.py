@@ -47,8 +47,8 @@ def check_statistics(network: nn.Module, recipe: TrainRecipe) -> None:
     """
     if recipe.renews_statistics and not _norms(network):
         raise RecipeError(
-            f"statistics: {recipe.statistics} gives batch norms new averages, and {recipe.network.name} has "
-            "none; set it to own"
+            f"statistics: {recipe.statistics} gives batch norms new averages, and "
+            f"{recipe.network.name} has none; set it to own"
         )
 
 
@@ -110,15 +110,19 @@ def _balance(
     pixels = torch.zeros(2, len(inputs.classes) + 1, device=fabric.device)
     damaged: tuple[Damage, ...] = ()
     for batch in _batches(recipe, inputs, sets, fabric):
-        for of_kind, part in zip(pixels, (batch.images, batch.videos), strict=True):
-            classes = _logits(network, part).argmax(dim=-3).flatten(0, -3)
-            of_kind += classes.flatten().bincount(minlength=len(of_kind))
-        seen.append(classes)
+        both = [_classes(network, part) for part in (batch.images, batch.videos)]
+        pixels += torch.stack([each.flatten().bincount(minlength=pixels.shape[1]) for each in both])
+        seen.append(both[1])
         damaged += batch.damaged
     images, frames = summed(fabric, pixels)
     share = (images / images.sum()) / (frames / frames.sum()).clamp_min(torch.finfo().tiny)
     counts = share.clamp(1 / _MOST, _MOST)
     return [counts[classes][:, None] for classes in seen], damaged
+
+
+def _classes(network: SegmentationNetwork, part: Part | None) -> Tensor:
+    """Return the best classes (N, h, w) of a part's pictures, or (N * T, h, w) of its frames."""
+    return _logits(network, part).argmax(dim=-3).flatten(0, -3)
 
 
 def _logits(network: SegmentationNetwork, part: Part | None) -> Tensor:
