@@ -3,6 +3,7 @@
 import pytest
 import torch
 from pydantic import ValidationError
+from sklearn.metrics import jaccard_score
 from torch import nn
 
 from tests.made_sets import make_places
@@ -47,14 +48,19 @@ def others(state):
     return {name: value for name, value in state.items() if "running_" not in name}
 
 
-def pictures_of(kind, places, recipe, first=4, number=3):
+def pictures_of(kind, places, recipe, first=4):
+    """Yield the pictures that a run would draw, see `parts_of`."""
+    return (part.pictures for part in parts_of(kind, places, recipe, first))
+
+
+def parts_of(kind, places, recipe, first=4, number=3):
     """Yield what a run would draw of `images` or `videos` in so many steps from `first` on."""
     updates = {"images": tuple(places[0]), "videos": tuple(places[1]), "steps": first + number}
     named = recipe.model_copy(update=updates)
     inputs = open_inputs(named)
     sets = DomainSets(**{kind: getattr(inputs.domains(), kind)})
     for batch in stream_domains(named, inputs.classes, sets, Place(start_step=first)):
-        yield getattr(batch, kind).pictures
+        yield getattr(batch, kind)
 
 
 def by_hand(state, places, recipe, first=4):
@@ -102,6 +108,38 @@ def test_balanced_frames_count_by_the_classes_that_the_network_sees_in_both(plac
     for name, value in expected.items():
         torch.testing.assert_close(found[name], value, msg=name)
         assert not torch.allclose(value, plain[name], rtol=1e-3), name
+
+
+@pytest.mark.parametrize(("doubtful", "level"), [(0.0, "INFO"), (100.0, "WARNING")])
+def test_a_run_tells_what_its_statistics_cost_on_images(
+    places, tmp_path, caplog, monkeypatch, doubtful, level
+):
+    monkeypatch.setattr("vsda.training.statistics._DOUBTFUL", doubtful)
+    caplog.set_level("INFO", logger="vsda")
+    start = run(small_recipe(**SHORT), places, tmp_path / "own").network
+    recipe = small_recipe(**RENEWED | {"steps": 0, "init": {"weights": str(tmp_path / "own")}})
+    after = run(recipe, places, tmp_path / "run").network
+    told = [each for each in caplog.records if "labelled images" in each.message]
+    before, after = (mean_iou_on_images(state, places, recipe) for state in (start, after))
+    assert [each.levelname for each in told] == [level]
+    assert f"{before:.1%} by its own, {after:.1%} by the frames'" in told[0].message
+
+
+def mean_iou_on_images(state, places, recipe):
+    """Return the mean over batches of scikit-learn's macro Jaccard index of what each holds."""
+    network = build_network(recipe, 3)
+    network.load_state_dict(state)
+    network.eval()
+    scores = []
+    for part in parts_of("images", places, recipe, first=0):
+        with torch.no_grad():
+            found = network(normalise(part.pictures)).argmax(1)
+        kept = part.masks != 255
+        truth = part.masks[kept].numpy()
+        scores.append(
+            jaccard_score(truth, found[kept].numpy(), labels=sorted({*truth}), average="macro")
+        )
+    return sum(scores) / len(scores)
 
 
 def balanced_by_hand(state, places, recipe):

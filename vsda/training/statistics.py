@@ -15,9 +15,12 @@ Su, Xu and Jia, Towards Real-World Test-Time Adaptation, 2023 (arXiv:2309.14949)
 whole pictures, towards equal classes.
 """
 
+import logging
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import repeat
 
 import torch
 from lightning_fabric import Fabric
@@ -32,7 +35,13 @@ from vsda.stream.domains import Batch, DomainSets, Part, Place, stream_domains
 from vsda.stream.transforms import normalise
 from vsda.training.devices import summed
 from vsda.training.inputs import RunInputs
+from vsda.training.measures import batch_mean_iou
 from vsda.training.norm_averages import NormAverages
+
+logger = logging.getLogger(__name__)
+
+_DOUBTFUL = 0.9
+"""Share of its mean IoU on images that a network should keep: below, its user is warned."""
 
 _MOST = 5.0
 """No pixel counts for more than this, or for less than one part in so many: what a network takes
@@ -78,12 +87,13 @@ def renew_statistics(
     network.eval()
     norms = _norms(network)
     own = [average.clone() for average in _averages(norms)]
+    miou = _image_miou(network, recipe, inputs, fabric)
     weights, damaged = _balance(network, recipe, inputs, fabric)
     together = partial(summed, fabric) if recipe.sync_batch_norm else nn.Identity()
     found = NormAverages(norms, together)
     videos = DomainSets(videos=inputs.domains().videos)
-    for number, batch in enumerate(_batches(recipe, inputs, videos, fabric)):
-        with found.measured(weights[number] if weights else None):
+    for batch in _batches(recipe, inputs, videos, fabric):
+        with found.measured(next(weights)):
             _logits(network, batch.videos)
         damaged += batch.damaged
     found.apply()
@@ -91,20 +101,50 @@ def renew_statistics(
         _average_over_ranks(norms, fabric)
     for average, before in zip(_averages(norms), own, strict=True):
         average.copy_(before.lerp(average, recipe.statistics_share))
+    _tell(miou, _image_miou(network, recipe, inputs, fabric))
     network.train(was_training)
     return damaged
 
 
+def _tell(before: float, after: float) -> None:
+    """Say what new statistics do to labelled images, as far as it is known."""
+    found = f"mean IoU on labelled images {before:.1%} by its own, {after:.1%} by the frames'"
+    if after < _DOUBTFUL * before:
+        logger.warning(
+            "statistics: %s: frames look very different, or they show other things than images, "
+            "and then the network loses on video, too; judge both on some labelled frames, or go "
+            "a part of the way with statistics_share",
+            found,
+        )
+    elif math.isfinite(after):
+        logger.info("statistics: %s", found)
+
+
+def _image_miou(
+    network: SegmentationNetwork, recipe: TrainRecipe, inputs: RunInputs, fabric: Fabric
+) -> float:
+    """Return the mean over batches of images, of all ranks, of the mean IoU; nan without labels."""
+    images = DomainSets(images=inputs.domains().images)
+    if images.images is None or not recipe.image_labels:
+        return float("nan")
+    found = [
+        batch_mean_iou(_logits(network, batch.images), batch.images.masks.long())
+        for batch in _batches(recipe, inputs, images, fabric)
+        if batch.images is not None and batch.images.masks is not None
+    ]
+    return float(summed(fabric, torch.stack(found).nanmean()) / fabric.world_size)
+
+
 def _balance(
     network: SegmentationNetwork, recipe: TrainRecipe, inputs: RunInputs, fabric: Fabric
-) -> tuple[list[Tensor], tuple[Damage, ...]]:
+) -> tuple[Iterator[Tensor | None], tuple[Damage, ...]]:
     """Return what the pixels of each batch of frames count, and what was damaged.
 
     Returns:
-        (N, 1, h, w) of each batch, with h and w those of the logits; none where all count the same.
+        (N, 1, H, W) for each batch, None where all count the same.
     """
     if recipe.statistics != "balanced":
-        return [], ()
+        return repeat(None), ()
     sets = replace(inputs.domains(), labelled_videos=None)
     seen: list[Tensor] = []
     pixels = torch.zeros(2, len(inputs.classes) + 1, device=fabric.device)
@@ -112,21 +152,21 @@ def _balance(
     for batch in _batches(recipe, inputs, sets, fabric):
         both = [_classes(network, part) for part in (batch.images, batch.videos)]
         pixels += torch.stack([each.flatten().bincount(minlength=pixels.shape[1]) for each in both])
-        seen.append(both[1])
+        seen.append(both[1].byte())  # of large frames it is much
         damaged += batch.damaged
     images, frames = summed(fabric, pixels)
     share = (images / images.sum()) / (frames / frames.sum()).clamp_min(torch.finfo().tiny)
     counts = share.clamp(1 / _MOST, _MOST)
-    return [counts[classes][:, None] for classes in seen], damaged
+    return (counts[classes.int()][:, None] for classes in seen), damaged
 
 
 def _classes(network: SegmentationNetwork, part: Part | None) -> Tensor:
-    """Return the best classes (N, h, w) of a part's pictures, or (N * T, h, w) of its frames."""
+    """Return the best classes (N, H, W) of a part's pictures, or (N * T, H, W) of its frames."""
     return _logits(network, part).argmax(dim=-3).flatten(0, -3)
 
 
 def _logits(network: SegmentationNetwork, part: Part | None) -> Tensor:
-    """Return the logits (N, [T,] K, h, w) of a part that the batch has."""
+    """Return the logits (N, [T,] K, H, W) of a part that the batch has."""
     if part is None:
         raise ValueError("a batch lacks a part that its sets have")
     logits: Tensor = network(normalise(part.pictures))
