@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import shutil
 
 import pytest
 from PIL import Image
@@ -157,12 +158,25 @@ def test_start_is_what_the_run_started_from(world):
     assert not all(trained[name].equal(value) for name, value in first.items())
 
 
-def test_start_that_two_runs_share_is_measured_once(world):
-    twice = {world / "run": None, world / "run" / ".." / "run": None}
-    names = [each.name for each in open_networks(twice, starts_from=world)]
-    assert names == ["run-start", "run", "run"]
-    with pytest.raises(UsageError, match="run: two runs have this name"):
-        measure_gap(open_networks(twice), *sets(world), GapOptions())
+def test_start_that_two_runs_share_is_measured_once(world, tmp_path):
+    shutil.copytree(world / "run", tmp_path / "again" / "run")
+    runs = {world / "run": None, tmp_path / "again" / "run": None}
+    names = [each.name for each in open_networks(runs, starts_from=world)]
+    assert names == [f"{world.name}/run-start", f"{world.name}/run", "again/run"]
+
+
+def test_runs_in_folders_of_the_same_name_have_pictures_of_their_own(world, tmp_path):
+    shutil.copytree(world / "run", tmp_path / "again" / "run")
+    networks = open_networks({world / "run": None, tmp_path / "again" / "run": None})
+    gap = measure_gap(networks, *sets(world), GapOptions(samples=4, tokens=2))
+    assert set(gap.pictures) == {f"{world.name}-run.png", "again-run.png"}
+    write_gap(gap, tmp_path / "gap")
+    assert (tmp_path / "gap" / "again-run.png").is_file()
+
+
+def test_a_run_given_twice_is_refused(world):
+    with pytest.raises(UsageError, match="run: given twice; name each run folder once"):
+        open_networks({world / "run": None, world / "run" / ".." / "run": None})
 
 
 def test_weights_that_changed_since_are_no_start(world, tmp_path):

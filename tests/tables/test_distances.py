@@ -42,6 +42,17 @@ def test_what_a_run_started_from_is_not_taken_for_it(cells):
     assert told.endswith("is not about the run seed-0; run `vsda gap` again")
 
 
+def test_a_run_measured_beside_others_of_the_same_name_is_found(cells):
+    for name in ("dark/plain/0", "dark/clustered/0"):
+        run = measure(make_run(cells[name].run_dir))
+        text = (run / "gap" / "gap.json").read_text()
+        row = name.split("/")[1]
+        (run / "gap" / "gap.json").write_text(text.replace('"seed-0"', f'"{row}/seed-0"'))
+    found = distances(gather(cells[None]))
+    assert found.damage == ()
+    assert [look.name for look in found.worlds[0].rows] == ["plain", "clustered"]
+
+
 def test_a_damaged_file_is_told_on_the_page_and_the_others_are_drawn(cells):
     measure(make_run(cells["dark/plain/0"].run_dir))
     run = measure(make_run(cells["grey/plain/0"].run_dir))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vsda.errors import RecipeError, ShardError, UsageError
+from vsda.errors import RecipeError, ShardError
 from vsda.gap.classes import class_probe, separability_by_class
 from vsda.gap.collect import Sampling, TapTokens, collect
 from vsda.gap.discrepancy import discrepancy
@@ -57,9 +57,7 @@ def measure_gap(
     Raises:
         ShardError: A set has fewer than two sequences or single pictures, or a sample cannot be
             read.
-        UsageError: Two networks have one name.
     """
-    _refuse_doubles([each.name for each in networks])
     compared = draw_compared(images, videos, options.samples, options.seed)
     tap_side = networks[0].trained.recipe.adversarial.tap
     measured = [_measure(each, compared, tap_side, options) for each in networks]
@@ -111,7 +109,7 @@ def _measure(
         looks_at=_looks_at(network),
         discriminator=verdict,
         no_classes=no_classes,
-        picture=f"{network.name}.png",
+        picture=f"{network.name.replace('/', '-')}.png",
     )
     png = draw_picture(
         network.name,
@@ -175,12 +173,3 @@ def _facts(frames: Frames) -> SetFacts:
         frames=len(frames.positions),
         groups=frames.num_groups,
     )
-
-
-def _refuse_doubles(names: Sequence[str]) -> None:
-    doubles = sorted({name for name in names if names.count(name) > 1})
-    if doubles:
-        raise UsageError(
-            f"{doubles[0]}: two runs have this name, by which numbers and pictures are told apart; "
-            "give each run once, and rename one of two folders of the same name"
-        )

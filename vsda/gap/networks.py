@@ -2,16 +2,17 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from vsda.errors import RunError
+from vsda.errors import RunError, UsageError
 from vsda.evaluation.trained import TrainedNetwork, open_run
 from vsda.gap.discriminator import Opponent, opponent_of
 from vsda.models.network import SegmentationNetwork
+from vsda.storage.distinct import distinct_names
 from vsda.training.build import build_network, build_objective
 from vsda.training.checkpoint import load_checkpoint
 from vsda.training.class_weights import ClassWeights
@@ -26,7 +27,8 @@ class Measured:
     """A network to be measured.
 
     Attributes:
-        name: That of the run folder, with `START_SUFFIX` for what the run started from.
+        name: That of the run folder, with as many parents as keep it apart from the other runs,
+            and with `START_SUFFIX` for what the run started from.
         trained: The network and its recipe.
         opponent: The run's discriminator; None of a run without, and of a start.
     """
@@ -50,11 +52,16 @@ def open_networks(
 
     Raises:
         RunError: As `open_measured` and `open_start` do.
+        UsageError: One run is named twice.
         VsdaError: As `open_start` does.
     """
+    folders = [run_dir.resolve() for run_dir in runs]
+    for folder in folders:
+        if folders.count(folder) > 1:
+            raise UsageError(f"{folder}: given twice; name each run folder once")
     found: list[Measured] = []
-    for run_dir, checkpoint in runs.items():
-        run = open_measured(run_dir, checkpoint, raw=raw)
+    for name, (run_dir, checkpoint) in zip(distinct_names(folders), runs.items(), strict=True):
+        run = replace(open_measured(run_dir, checkpoint, raw=raw), name=name)
         if starts_from is not None:
             start = open_start(run, run_dir, starts_from)
             if not any(same_weights(start.trained.network, each.trained.network) for each in found):

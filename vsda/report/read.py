@@ -13,6 +13,7 @@ from typing import Any
 from vsda.errors import RunError, UsageError
 from vsda.report.evaluations import Evaluation, json_object, read_evaluations
 from vsda.report.log import Log, read_log
+from vsda.storage.distinct import distinct_names
 
 RECIPE = "recipe.json"
 PROVENANCE = "provenance.json"
@@ -74,7 +75,7 @@ def read_runs(folders: Sequence[Path]) -> Reading:
             unread.append(str(error))
     if not recipes:
         raise RunError("; ".join(unread))
-    names = _distinct_names([folder.resolve() for folder in recipes])
+    names = distinct_names([folder.resolve() for folder in recipes])
     runs = tuple(
         _read_run(folder, recipe, letter=_letter(position), name=names[position])
         for position, (folder, recipe) in enumerate(recipes.items())
@@ -136,10 +137,3 @@ def _refuse_twins(folders: Sequence[Path]) -> None:
     for folder, path in zip(folders, whole, strict=True):
         if whole.count(path) > 1:
             raise UsageError(f"{folder}: given twice; name each run folder once")
-
-
-def _distinct_names(paths: Sequence[Path]) -> list[str]:
-    depth = 1
-    while len({path.parts[-depth:] for path in paths}) < len(paths):
-        depth += 1
-    return ["/".join(path.parts[-depth:]) for path in paths]

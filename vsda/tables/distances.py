@@ -115,11 +115,11 @@ def distances(results: Results) -> Distances:
 
 def _probes(measured: Measured, path: Path) -> dict[str, Probe]:
     """Return the distances inside of the run itself: what it started from may stand beside it."""
-    name = path.parent.parent.resolve().name
+    run_dir = path.parent.parent.resolve()
     for network in measured.networks:
-        if network.name == name:
+        if run_dir.match(network.name):  # the folder's name, and parents where others had it, too
             return {tap: found.tokens.probe for tap, found in network.taps.items()}
-    raise RunError(f"{path}: is not about the run {name}; run `vsda gap` again")
+    raise RunError(f"{path}: is not about the run {run_dir.name}; run `vsda gap` again")
 
 
 def _world(
