@@ -13,8 +13,8 @@ STUDY = ROOT / ".github" / "study"
 CELL = "synth-gain/images/0"
 
 
-def rows(name):
-    with (STUDY / name).open(newline="") as file:
+def rows(name, folder=STUDY):
+    with (folder / name).open(newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -34,11 +34,15 @@ def test_every_number_has_the_recipe_and_the_versions_that_made_it(cells):
         assert 0 < float(row["mean_iou"]) < 100
 
 
-def test_means_are_those_of_the_runs():
+@pytest.mark.parametrize("folder", ["study", "study/second-worlds", "real-mini"])
+def test_means_are_those_of_the_runs(folder):
     runs = {}
-    for row in rows("cells.csv"):
+    folder = STUDY.parent / folder
+    for row in rows("cells.csv", folder):
         runs.setdefault((row["row"], row["world"], row["set"]), []).append(float(row["mean_iou"]))
-    judged = [row for row in rows("table.csv") if (row["row"], row["world"], row["set"]) in runs]
+    judged = [
+        row for row in rows("table.csv", folder) if (row["row"], row["world"], row["set"]) in runs
+    ]
     assert judged
     for row in judged:
         found = runs[row["row"], row["world"], row["set"]]
