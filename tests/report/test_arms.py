@@ -37,6 +37,23 @@ def test_runs_that_differ_in_seed_and_description_are_one_arm(tmp_path):
     assert group_runs(runs_in(folders)) == ((0, 1, 2),)
 
 
+@pytest.mark.parametrize(
+    ("places", "groups"),
+    [
+        (("a/plain-seed1", "a/plain-seed10"), ((0, 1),)),
+        (("a/plain-seed1", "a/plain-seed1"), ((0,), (1,))),
+        (("a/plain-seed1", "a/other-seed10"), ((0,), (1,))),
+    ],
+)
+def test_runs_that_start_each_from_the_run_of_its_seed_are_one_arm(tmp_path, places, groups):
+    folders = [
+        make_run(tmp_path / f"r{seed}", {"seed": seed, "init": {"weights": place}})
+        for seed, place in zip((1, 10), places, strict=True)
+    ]
+
+    assert group_runs(runs_in(folders)) == groups
+
+
 def test_another_setting_makes_another_arm(tmp_path):
     folders = [make_run(tmp_path / "a", {"seed": 0}), make_run(tmp_path / "b", CLUSTERED)]
 

@@ -191,9 +191,15 @@ def _pairs(
 
 
 def _kind(run: Run) -> tuple[tuple[str, str], ...]:
-    recipe = [item for item in flatten(run.recipe) if item[0] not in _NOT_PART_OF_AN_ARM]
+    settings = ((key, _without_seed(run, value)) for key, value in flatten(run.recipe))
+    recipe = [item for item in settings if item[0] not in _NOT_PART_OF_AN_ARM]
     data = [item for item in origins(run) if item[0].startswith(("images.", "videos."))]
     return (*recipe, *data)
+
+
+def _without_seed(run: Run, value: str) -> str:
+    """Return a setting without the run's own seed: each may start from the run of its seed."""
+    return re.sub(rf"(seed[-_]?){run.recipe.get('seed')}(?!\d)", r"\1", value)
 
 
 def _name(names: Sequence[str]) -> str:
