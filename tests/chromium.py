@@ -56,7 +56,7 @@ class Browser:
         tab.on("console", lambda message: tab.told.append(message.text))
         tab.on("pageerror", lambda error: tab.told.append(str(error)))
         try:
-            tab.goto(path.as_uri())
+            tab.goto(path.resolve().as_uri())
             yield tab
         finally:
             context.close()

@@ -25,8 +25,8 @@ MOST_BYTES = 400_000
 """Of a picture: a README is read on phones, too."""
 GALLERY_ROWS = 4
 KINDS = ("gain", "light", "blur", "resolution", "compression", "framing", "diversity")
-ROWS_PX = 900
-"""Width of their picture, about that of a README."""
+ROWS_PX = 1060
+"""Width of their picture: a frame, the truth and the four arms of the demo side by side."""
 PAPER = (208, 213, 221)
 
 
@@ -70,7 +70,7 @@ def make_sets(folder):
 
 def rows_picture(browser, report):
     """Return the legend and the last rows of the last set: frame, truth, predictions."""
-    with browser.open(report, size=(1100, 1000)) as tab:  # as wide as five columns need
+    with browser.open(report, size=(1100, 1000)) as tab:  # as wide as six columns need
         places = run_script(
             tab,
             f"""const gallery = all(".gallery").at(-1);
