@@ -6,9 +6,9 @@ from pydantic import ValidationError
 from sklearn.metrics import jaccard_score
 from torch import nn
 
-from tests.made_sets import make_places
+from tests.made_sets import make_places, make_sample, make_set
 from tests.training.processes import finished, train_command, write_toml
-from tests.training.small import DOMAIN, SWIN, small_recipe
+from tests.training.small import DOMAIN, NETWORKS, SWIN, small_recipe
 from tests.training.test_run import run, same, same_state
 from vsda.errors import RecipeError
 from vsda.stream.domains import DomainSets, Place, check_batches, stream_domains
@@ -150,13 +150,36 @@ def mean_iou_on_images(state, places, recipe):
     scores = []
     for part in parts_of("images", places, recipe, first=0):
         with torch.no_grad():
-            found = network(normalise(part.pictures)).argmax(1)
+            found = network(normalise(part.pictures)).argmax(-3)
         kept = part.masks != 255
         truth = part.masks[kept].numpy()
         scores.append(
             jaccard_score(truth, found[kept].numpy(), labels=sorted({*truth}), average="macro")
         )
     return sum(scores) / len(scores)
+
+
+@pytest.mark.parametrize("name", ["video_swin_upernet", "deeplabv3", "timm_upernet"])
+@pytest.mark.parametrize("kind", ["videos", "balanced"])
+def test_every_network_gets_statistics_and_tells_what_they_cost(
+    places, tmp_path, caplog, monkeypatch, name, kind
+):
+    monkeypatch.setattr("vsda.training.statistics._KEPT", 0.0)
+    caplog.set_level("INFO", logger="vsda")
+    frames = [make_sample(i, size_px=32, sequence=f"c{i // 4}", darkness=0.4) for i in range(8)]
+    make_set(tmp_path, "clips", frames)  # of which each lies in one shard
+    places = (places[0], [f"{tmp_path}/clips"])
+    network = NETWORKS[name] | ({"clip_frames": 2} if name.startswith("video") else {})
+    own = small_recipe(**SHORT, network=network)
+    start = run(own, places, tmp_path / "own").network
+    settings = RENEWED | {"steps": 0, "statistics": kind, "network": network}
+    recipe = small_recipe(**settings | {"init": {"weights": str(tmp_path / "own")}})
+    found = run(recipe, places, tmp_path / "run").network
+    assert all(value.isfinite().all() for value in averages(found).values())
+    assert not same(averages(found), averages(start))
+    (told,) = [each.message for each in caplog.records if "labelled images" in each.message]
+    before, after = (mean_iou_on_images(state, places, recipe) for state in (start, found))
+    assert f"{before:.1%} by its own, {after:.1%} by the frames'" in told
 
 
 def balanced_by_hand(state, places, recipe):

@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from vsda.errors import RunError, UsageError
+from vsda.errors import RunError
 from vsda.evaluation.trained import TrainedNetwork, open_run
 from vsda.gap.discriminator import Opponent, opponent_of
 from vsda.models.network import SegmentationNetwork
-from vsda.storage.distinct import distinct_names
+from vsda.storage.distinct import distinct_names, refuse_twins
 from vsda.training.build import build_network, build_objective
 from vsda.training.checkpoint import load_checkpoint
 from vsda.training.class_weights import ClassWeights
@@ -55,12 +55,10 @@ def open_networks(
         UsageError: One run is named twice.
         VsdaError: As `open_start` does.
     """
-    folders = [run_dir.resolve() for run_dir in runs]
-    for folder in folders:
-        if folders.count(folder) > 1:
-            raise UsageError(f"{folder}: given twice; name each run folder once")
+    refuse_twins([*runs])
+    names = distinct_names([run_dir.resolve() for run_dir in runs])
     found: list[Measured] = []
-    for name, (run_dir, checkpoint) in zip(distinct_names(folders), runs.items(), strict=True):
+    for name, (run_dir, checkpoint) in zip(names, runs.items(), strict=True):
         run = replace(open_measured(run_dir, checkpoint, raw=raw), name=name)
         if starts_from is not None:
             start = open_start(run, run_dir, starts_from)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vsda.errors import RunError, UsageError
+from vsda.errors import RunError
 from vsda.report.evaluations import Evaluation, json_object, read_evaluations
 from vsda.report.log import Log, read_log
-from vsda.storage.distinct import distinct_names
+from vsda.storage.distinct import distinct_names, refuse_twins
 
 RECIPE = "recipe.json"
 PROVENANCE = "provenance.json"
@@ -65,7 +65,7 @@ def read_runs(folders: Sequence[Path]) -> Reading:
         RunError: None of them is a run.
         UsageError: The same folder twice.
     """
-    _refuse_twins(folders)
+    refuse_twins(folders)
     recipes: dict[Path, dict[str, Any]] = {}
     unread = []
     for folder in folders:
@@ -130,10 +130,3 @@ def _checkpoint_steps(folder: Path) -> list[int]:
 
 def _letter(position: int) -> str:
     return chr(ord("A") + position) if position < 26 else str(position + 1)
-
-
-def _refuse_twins(folders: Sequence[Path]) -> None:
-    whole = [folder.resolve() for folder in folders]
-    for folder, path in zip(folders, whole, strict=True):
-        if whole.count(path) > 1:
-            raise UsageError(f"{folder}: given twice; name each run folder once")

@@ -147,7 +147,7 @@ def _image_miou(
     if images.images is None or not recipe.image_labels:
         return float("nan")
     found = [
-        batch_mean_iou(_logits(network, batch.images), batch.images.masks.long())
+        batch_mean_iou(_logits(network, batch.images), batch.images.masks.flatten(0, -3).long())
         for batch in _batches(recipe, inputs, images, fabric)
         if batch.images is not None and batch.images.masks is not None
     ]
@@ -180,16 +180,16 @@ def _balance(
 
 
 def _classes(network: SegmentationNetwork, part: Part | None) -> Tensor:
-    """Return the best classes (N, H, W) of a part's pictures, or (N * T, H, W) of its frames."""
-    return _logits(network, part).argmax(dim=-3).flatten(0, -3)
+    """Return the best classes (F, H, W) of a part's F pictures, see `_logits`."""
+    return _logits(network, part).argmax(dim=1)
 
 
 def _logits(network: SegmentationNetwork, part: Part | None) -> Tensor:
-    """Return the logits (N, [T,] K, H, W) of a part that the batch has."""
+    """Return the logits (F, K, H, W) of a part's F pictures; the frames of clips count singly."""
     if part is None:
         raise ValueError("a batch lacks a part that its sets have")
     logits: Tensor = network(normalise(part.pictures))
-    return logits
+    return logits.flatten(0, -4)
 
 
 def _batches(
