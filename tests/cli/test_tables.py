@@ -35,8 +35,8 @@ def tables(tmp_path, monkeypatch):
 
 
 def test_without_a_name_the_tables_are_listed(tables):
-    lines = tables().stdout.splitlines()
-    assert "2          Swin-T + UperNet, judged on DAVIS" in lines
+    listed = dict(line.split(maxsplit=1) for line in tables().stdout.splitlines())
+    assert listed["2"] == "Swin-T + UperNet, judged on DAVIS"
 
 
 def test_a_table_is_run_and_written(tables, tmp_path):
@@ -121,3 +121,30 @@ def test_bad_words_are_refused_with_what_was_meant(tables):
     assert "stepz: unknown key" in tables.refused("table.toml", "--set", "stepz=3")
     assert "add --plan" in tables.refused("table.toml", "--probe", "3")
     assert "give one" in tables.refused("table.toml", "--plan", "--gather")
+
+
+def test_runs_of_another_table_are_counted_as_twins_and_taken(tables, monkeypatch):
+    monkeypatch.setattr("vsda.tables.forecast.forecast", guess)
+    tables("table.toml", "--out", "first")
+    plan = tables("table.toml", "--out", "second", "--reuse", "first", "--plan")
+    assert (
+        "5 runs left: 0 min 0 s one after another, 0 B more on the disk; 5 of them" in plan.stdout
+    )
+    assert tables("table.toml", "--out", "second", "--reuse", "first", "--jobs", "2").exit_code == 0
+    assert tables("table.toml", "--out", "first", "--reuse", "first").exit_code == 0
+    assert "not a folder" in tables.refused("table.toml", "--reuse", "nowhere")
+
+
+def test_chosen_runs_are_made_several_at_a_time(tables, monkeypatch):
+    seen = []
+    real = run.run_cells
+
+    def noting(cells, how, *, jobs, refused):
+        seen.append(([cell.name for cell in cells], jobs))
+        return real(cells, how, jobs=jobs, refused=refused)
+
+    monkeypatch.setattr(run, "run_cells", noting)
+    asked = ("--cell", "plain/1", "--cell", "clustered/0", "--jobs", "2")
+    result = tables("table.toml", *asked, "--out", "out")
+    assert result.stdout.splitlines() == ["plain/1  done", "clustered/0  done"]
+    assert seen == [(["first/0", "plain/1", "clustered/0"], 2)]

@@ -14,13 +14,18 @@ from pathlib import Path
 
 from tests.conftest import REAL_SAMPLES
 from tests.mutations.faults import ROOT, Fault, read_faults
+from vsda.errors import UnknownNameError
 
 COPIED = ("vsda", "tests", "manifests", "pipelines", "pyproject.toml", "README.md")
 
 
 def main(names):
     """Try the faults called `names`, or all; return the exit code."""
-    faults = [fault for fault in read_faults() if not names or fault.name in names]
+    known = {fault.name: fault for fault in read_faults()}
+    for name in names:
+        if name not in known:
+            raise UnknownNameError("fault", name, known)
+    faults = [known[name] for name in names or known]
     width = max(len(fault.name) for fault in faults)
     all_red = True
     with tempfile.TemporaryDirectory() as folder:

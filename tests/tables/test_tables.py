@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.made_sets import make_images, make_videos
 from tests.tables.making import HEAD, ROWS, STEPS, grid_of, make_data, write_table_file
 from tests.training.processes import started
-from vsda.errors import RunError, StoppedError
+from vsda.errors import RunError, StoppedError, UsageError
 from vsda.evaluation.trained import find_checkpoint, open_run
+from vsda.tables.elsewhere import trained_in
 from vsda.tables.record import State, look, read_record, state_of
 from vsda.tables.results import gather
 from vsda.tables.run import run_here
@@ -299,3 +301,53 @@ def writer_of(path):
             if descriptor.readlink() == path:
                 return int(descriptor.parts[2])
     raise AssertionError(f"nobody writes {path}")
+
+
+def test_networks_of_another_table_are_judged_and_not_trained_again(home, whole, how):
+    out = home / "reusing"
+    grid = grid_in(home, out, trained=trained_in([home / "whole"]))
+    starts = {cell.name: cell.start and cell.start.run_dir for cell in grid.cells}
+    assert starts["plain/1"] == home / "whole" / "first" / "seed-0", "a start is not made either"
+    ran = run_here([cell for cell in grid.cells if cell.judged_on], how, refused={})
+    assert (len(ran.done), ran.failed) == (4, {})
+    records = [read_record(cell) for cell in grid.cells if cell.judged_on]
+    assert {record.train_s for record in records} == {0.0}
+    assert records[0].twin == str(home / "whole" / "plain" / "seed-0")
+    write_table(gather(grid), out)
+    assert_same_table(out, home / "whole")
+
+
+def test_a_network_trained_on_other_data_by_the_same_name_is_refused(home, whole, how, tmp_path):
+    make_images(tmp_path / "data" / "shards", 12)
+    make_videos(tmp_path / "data" / "shards", 5)
+    trained = trained_in([home / "whole"])
+    grid = grid_of(home / "table.toml", tmp_path / "out", tmp_path / "data", trained=trained)
+    plain = next(cell for cell in grid.cells if cell.name == "plain/0")
+    with pytest.raises(RunError, match=r"seed-0: was trained on another images than .*--reuse"):
+        run_cell(Job(plain, how))
+    assert not (plain.run_dir / "checkpoints").exists()
+
+
+def test_a_network_that_is_gone_is_told(home, whole, how, tmp_path):
+    shutil.copytree(home / "whole", tmp_path / "whole")
+    shutil.rmtree(tmp_path / "whole" / "plain" / "seed-0" / "checkpoints")
+    trained = trained_in([tmp_path / "whole"])
+    grid = grid_in(home, tmp_path / "out", trained=trained)
+    plain = next(cell for cell in grid.cells if cell.name == "plain/0")
+    with pytest.raises(RunError, match=r"checkpoints: is missing, and plain/0 has the same"):
+        run_cell(Job(plain, how))
+
+
+def test_records_that_say_nothing_are_told_and_left_out(tmp_path, caplog):
+    texts = {"cut": "{", "list": "[]", "begun": '{"fingerprint": "a", "is_trained": false}'}
+    for name, text in texts.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "cell.json").write_text(text)
+    assert trained_in([tmp_path]) == {}
+    told = [record.getMessage() for record in caplog.records]
+    assert [line.partition("/cell.json: ")[0] for line in told] == [
+        str(tmp_path / "cut"),
+        str(tmp_path / "list"),
+    ]
+    with pytest.raises(UsageError, match=r"--reuse .*nowhere: not a folder"):
+        trained_in([tmp_path / "nowhere"])

@@ -9,6 +9,7 @@ from vsda.cli.tables_plan import absences, print_plan
 from vsda.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from vsda.tables.cell import Cell
     from vsda.tables.grid import Grid
     from vsda.tables.results import Results
     from vsda.tables.run import Ran
@@ -54,7 +55,8 @@ def tables(
     cell: Annotated[
         list[str] | None,
         typer.Option(
-            help="Make this run alone, ROW/SEED, and what it starts from; may be repeated."
+            help="Make this run alone, ROW/SEED, and what it starts from; may be repeated, and "
+            "--jobs makes several at a time."
         ),
     ] = None,
     task: Annotated[
@@ -66,6 +68,13 @@ def tables(
     again: Annotated[
         bool, typer.Option("--again", help="Make runs anew whose recipe has changed since.")
     ] = False,
+    reuse: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder of another table's runs: those of the same recipe, sets and start are "
+            "judged and not trained again; may be repeated."
+        ),
+    ] = None,
     per_class: Annotated[bool, typer.Option("--per-class", help="Show each class, too.")] = False,
     pictures: Annotated[
         int,
@@ -90,6 +99,7 @@ def tables(
         return
     _check(plan, probe, gather, bool(cell) or task is not None)
     from vsda.cli.train_inputs import cache_for, data_folder
+    from vsda.tables.elsewhere import trained_in
     from vsda.tables.grid import Asked, make_grid
     from vsda.tables.load import load_table
     from vsda.tables.work import HowToRun
@@ -101,6 +111,7 @@ def tables(
         worlds=tuple(world or ()),
         seeds=_seeds(seeds),
         overrides=tuple(set_ or ()),
+        trained=trained_in(reuse or ()),
     )
     grid = make_grid(table, asked)
     how = HowToRun(
@@ -114,7 +125,7 @@ def tables(
         print_plan(grid, how, probe, as_json=as_json)
         return
     if cell or task is not None:
-        _run_part(grid, how, cell or [], task)
+        _run_part(grid, how, _chosen(grid, cell or [], task), jobs)
         return
     ran = None if gather else _run(grid, how, jobs)
     _write(grid, asked.out, per_class=per_class, as_json=as_json)
@@ -169,15 +180,26 @@ def _run(grid: "Grid", how: "HowToRun", jobs: int) -> "Ran":
     return run_cells(grid.cells, how, jobs=jobs, refused=absences(grid))
 
 
-def _run_part(grid: "Grid", how: "HowToRun", names: list[str], task: str | None) -> None:
-    from vsda.engine.local import num_cpus
-    from vsda.tables.run import chosen, run_here, share_of, unfinished
+def _chosen(grid: "Grid", names: list[str], task: str | None) -> "list[Cell]":
+    from vsda.tables.run import chosen, share_of
 
-    cells = chosen(grid.cells, names) + (share_of(grid.cells, task) if task is not None else [])
+    return chosen(grid.cells, names) + (share_of(grid.cells, task) if task is not None else [])
+
+
+def _run_part(grid: "Grid", how: "HowToRun", cells: "list[Cell]", jobs: int) -> None:
+    """Make some of the runs: one after another here, or several at a time in processes."""
+    from vsda.engine.local import num_cpus
+    from vsda.tables.run import run_cells, run_here, unfinished, with_starts
+
     grid.make_worlds(unfinished(cells), num_cpus())
-    ran = run_here(cells, how, refused=absences(grid))
-    for done in ran.done:
-        typer.echo(f"{done}  done")
+    refused = absences(grid)
+    if jobs == 1:
+        ran = run_here(cells, how, refused=refused)
+    else:
+        ran = run_cells(with_starts(grid.cells, cells), how, jobs=jobs, refused=refused)
+    for cell in cells:
+        if cell.name in ran.done:
+            typer.echo(f"{cell.name}  done")
     _end(ran)
 
 

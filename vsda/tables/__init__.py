@@ -4,6 +4,7 @@ load     a table's recipe, checked as a whole
 worlds   where its sets come from; made-up ones are made when they are first needed
 cell     one run, with all that decides it
 grid     rows times worlds times seeds: the cells
+elsewhere   trained runs of other tables
 record   what a cell left behind, and what is still to do
 work     one cell from its beginning to its scores, locked
 trial    its training and its evaluation, which need torch

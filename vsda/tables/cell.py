@@ -27,8 +27,8 @@ class Cell:
         reads: Names of all sets that it needs.
         start: The cell whose network it starts from.
         run_dir: Its run folder.
-        twin: The first cell with the same fingerprint, whose network is judged in place of training
-            it again; None for one that is trained.
+        twin: The first cell with the same fingerprint, of this table or of another one, whose
+            network is judged in place of training it again; None for one that is trained.
     """
 
     row: str

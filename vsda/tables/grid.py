@@ -1,7 +1,7 @@
 """Rows times worlds times seeds: the cells of a table, each with its resolved recipe."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,6 +32,7 @@ class Asked:
         worlds: In place of the table's; empty for those.
         seeds: In place of the table's; empty for those.
         overrides: Settings `key=value` laid over all recipes, above those of the rows.
+        trained: Run folders of other tables by fingerprint, whose networks are taken.
     """
 
     out: Path
@@ -39,6 +40,7 @@ class Asked:
     worlds: tuple[str, ...] = ()
     seeds: tuple[int, ...] = ()
     overrides: tuple[str, ...] = ()
+    trained: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,7 +142,9 @@ class _Builder:
 
     def _twinned(self, cell: Cell) -> Cell:
         """Return a cell that reads but what it is judged on, if another comes to its network."""
-        twin = self._first.setdefault(cell.fingerprint, cell)
+        folder = self._asked.trained.get(cell.fingerprint, cell.run_dir)
+        first = cell if folder == cell.run_dir else _of_another_table(cell, folder)
+        twin = self._first.setdefault(cell.fingerprint, first)
         if twin is cell:
             return cell
         return replace(cell, twin=twin, reads=tuple(sorted(cell.judged_on)))
@@ -205,6 +209,11 @@ class _Builder:
         if not row.recipe.endswith(".toml"):
             return find_recipe(KIND, row.recipe)
         return find_recipe(KIND, str(self._table.path.parent / row.recipe))
+
+
+def _of_another_table(cell: Cell, run_dir: Path) -> Cell:
+    """Return the cell that left `run_dir`, as a mere start: its network is all that is taken."""
+    return replace(cell, name=str(run_dir), run_dir=run_dir, judged_on={}, reads=())
 
 
 def _starting(recipe: TrainRecipe, start: Cell | None) -> TrainRecipe:

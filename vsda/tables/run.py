@@ -104,11 +104,21 @@ def share_of(cells: Sequence[Cell], task: str) -> list[Cell]:
 
 def unfinished(cells: Sequence[Cell]) -> list[Cell]:
     """Return these cells, their twins and starts, without those that are done."""
+    return [cell for cell in _chain(cells) if look(cell)[0] is not State.DONE]
+
+
+def with_starts(cells: Sequence[Cell], wanted: Sequence[Cell]) -> list[Cell]:
+    """Return those of a table's `cells` that are wanted, or that a wanted one needs, in order."""
+    names = {cell.name for cell in _chain(wanted)}
+    return [cell for cell in cells if cell.name in names]
+
+
+def _chain(cells: Sequence[Cell]) -> list[Cell]:
     chain = list(cells)
     for cell in chain:
         if cell.before is not None and cell.before not in chain:
             chain.append(cell.before)
-    return [cell for cell in chain if look(cell)[0] is not State.DONE]
+    return chain
 
 
 def _left(cells: Sequence[Cell], ran: Ran, refused: Mapping[str, str]) -> list[Cell]:
@@ -132,19 +142,26 @@ def _left(cells: Sequence[Cell], ran: Ran, refused: Mapping[str, str]) -> list[C
 def _finished(todo: Sequence[Cell], how: HowToRun, jobs: int, ran: Ran) -> Iterator[Cell]:
     """Yield cells as they are finished, each after its twin or start; note what became of them."""
     waiting = list(todo)
+    here = {cell.name for cell in todo} | set(ran.failed)
     with LocalEngine(run_logged, min(jobs, len(todo)), daemonic=False) as engine:
         while waiting or engine.num_running:
             for cell in [one for one in waiting if one.before and one.before.name in ran.failed]:
                 waiting.remove(cell)
                 ran.failed[cell.name] = _why(cell)
                 yield cell
-            ready = [one for one in waiting if not one.before or one.before.name in ran.done]
+            ready = [one for one in waiting if _is_ready(one, ran, here)]
             for cell in ready[: engine.num_free]:
                 waiting.remove(cell)
                 engine.submit(Job(cell, how))
             for done in engine.wait(_LOOK_UP_S) if engine.num_running else ():
                 _note(done, ran)
                 yield done.task.cell
+
+
+def _is_ready(cell: Cell, ran: Ran, here: set[str]) -> bool:
+    """Tell whether what a cell needs is done; what is not to be made here is done elsewhere."""
+    name = cell.before.name if cell.before else ""
+    return not name or name in ran.done or name not in here
 
 
 def _why(cell: Cell) -> str:

@@ -1,17 +1,22 @@
-"""A network that several cells of a table come to: trained once, and judged in each of them."""
+"""A network that several cells come to, of one table or of two: trained once, judged in each."""
 
+import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
-from vsda.errors import RunError
+from vsda.errors import RunError, ShardError
+from vsda.shards.index import open_set
 from vsda.storage import PART_SUFFIX, write_atomic
-from vsda.tables.cell import Cell
+from vsda.tables.cell import Cell, used_sets
 from vsda.tables.record import CellRecord, read_record
 from vsda.training.checkpoint import checkpoint_dir
+from vsda.training.inputs import set_identity
 from vsda.training.metrics_log import METRICS_FILE
 from vsda.training.provenance import PROVENANCE_FILE, RECIPE_FILE, STARTS_FILE
 
+_STREAMS = ("images", "videos", "labelled_videos")
 _TEXTS = (RECIPE_FILE, PROVENANCE_FILE, STARTS_FILE, METRICS_FILE)
 
 
@@ -27,18 +32,46 @@ def adopt(cell: Cell, twin: Cell, record: CellRecord) -> CellRecord:
         record: Of `cell`.
 
     Raises:
-        RunError: The twin is not trained.
+        RunError: The twin is not trained, or was on other data than what lies here by these names.
     """
     known = read_record(twin)
     if known is None or not known.is_trained:
         raise RunError(f"{twin.run_dir}: is not trained, and {cell.name} has the same network")
-    for name in _TEXTS:
-        write_atomic(cell.run_dir / name, (twin.run_dir / name).read_bytes())
-    for path in sorted(checkpoint_dir(twin.run_dir).iterdir()):
-        if path.suffix != PART_SUFFIX:
-            _link(path, checkpoint_dir(cell.run_dir) / path.name)
+    try:
+        _refuse_other_data(cell, twin)
+        for name in _TEXTS:
+            write_atomic(cell.run_dir / name, (twin.run_dir / name).read_bytes())
+        for path in sorted(checkpoint_dir(twin.run_dir).iterdir()):
+            if path.suffix != PART_SUFFIX:
+                _link(path, checkpoint_dir(cell.run_dir) / path.name)
+    except FileNotFoundError as error:
+        raise RunError(
+            f"{error.filename}: is missing, and {cell.name} has the same network; remove "
+            f"{twin.run_dir} to train it anew"
+        ) from error
     same = known.model_dump(include={"versions", "git_revision", "device", "threads"})
     return record.model_copy(update={**same, "is_trained": True, "twin": twin.name})
+
+
+def _refuse_other_data(cell: Cell, twin: Cell) -> None:
+    """Compare the sets that are here with those that the twin saw; what is absent cannot be."""
+    seen = json.loads((twin.run_dir / PROVENANCE_FILE).read_bytes())
+    used = used_sets(cell.recipe)
+    for key in _STREAMS:
+        for place, then in zip(used[key], seen[key], strict=False):
+            _refuse_another(place, then, cell, twin)
+
+
+def _refuse_another(place: str, then: Mapping[str, str], cell: Cell, twin: Cell) -> None:
+    try:
+        now = set_identity(open_set(place))
+    except ShardError:
+        return
+    if now["index_sha256"] != then["index_sha256"]:
+        raise RunError(
+            f"{twin.run_dir}: was trained on another {then['name']} than {place}; leave out "
+            f"--reuse to train {cell.name} here"
+        )
 
 
 def _link(path: Path, target: Path) -> None:

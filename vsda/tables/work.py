@@ -73,6 +73,8 @@ def run_cell(job: Job) -> None:
         StoppedError: A signal asked for a stop; a checkpoint was written.
     """
     cell = job.cell
+    if state_of(cell, read_record(cell)) is State.DONE:
+        return  # without the lock: other tables' folders may be of others, to be read alone
     with _held(cell):
         state = _cleared(job)
         if state is State.DONE:
