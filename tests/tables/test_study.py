@@ -6,6 +6,7 @@ import json
 import pytest
 
 from tests.conftest import ROOT
+from tests.tables.printed import PAGES, filled
 from vsda.tables.grid import Asked, make_grid
 from vsda.tables.load import load_table
 
@@ -32,6 +33,13 @@ def test_every_number_has_the_recipe_and_the_versions_that_made_it(cells):
         assert len(row["fingerprint"]) == 64
         assert all(row[key] for key in ("vsda", "torch", "git_revision"))
         assert 0 < float(row["mean_iou"]) < 100
+
+
+@pytest.mark.parametrize("path", PAGES, ids=[path.name for path in PAGES])
+def test_a_page_prints_the_numbers_of_the_files(path):
+    page = path.read_text()
+    assert "\n<!-- study" in page
+    assert page.splitlines() == filled(page).splitlines()
 
 
 @pytest.mark.parametrize("folder", ["study", "study/second-worlds", "real-mini"])
