@@ -141,6 +141,19 @@ def test_the_stages_that_worlds_put_first_are_shared_too(tmp_path):
     assert cells["gain/plain/1"].twin is cells["dim/plain/1"]
 
 
+def test_a_network_of_another_table_is_a_twin_and_ones_own_is_none(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = write_table_file(tmp_path)
+    plain = by_name(grid_of(path, OUT))["plain/1"]
+    own = grid_of(path, OUT, trained={plain.fingerprint: tmp_path / "out" / "plain" / "seed-1"})
+    assert by_name(own)["plain/1"].twin is None
+    other = grid_of(path, OUT, trained={plain.fingerprint: Path("other") / "plain" / "seed-1"})
+    cell = by_name(other)["plain/1"]
+    assert cell.twin.run_dir == Path("other/plain/seed-1")
+    assert (cell.twin.judged_on, cell.reads) == ({}, ("images", "videos"))
+    assert cell.fingerprint == plain.fingerprint == cell.twin.fingerprint
+
+
 def test_what_sets_or_settings_tell_apart_is_trained_apart(tmp_path):
     rows = ROWS + "set = { log_every = 3 }\n" + ROWS.split("\n\n")[1].replace('"plain"', '"more"')
     cells = by_name(grid_of(write_table_file(tmp_path, rows=rows), OUT))

@@ -143,7 +143,8 @@ class _Builder:
     def _twinned(self, cell: Cell) -> Cell:
         """Return a cell that reads but what it is judged on, if another comes to its network."""
         folder = self._asked.trained.get(cell.fingerprint, cell.run_dir)
-        first = cell if folder == cell.run_dir else _of_another_table(cell, folder)
+        is_own = folder.resolve() == cell.run_dir.resolve()
+        first = cell if is_own else _of_another_table(cell, folder)
         twin = self._first.setdefault(cell.fingerprint, first)
         if twin is cell:
             return cell
