@@ -19,17 +19,16 @@ def rows(name, folder=STUDY):
         return list(csv.DictReader(file))
 
 
-@pytest.fixture(scope="module")
-def cells(tmp_path_factory):
-    """The study's cells as the recipes of this version make them, by name."""
-    folder = tmp_path_factory.mktemp("study")
-    grid = make_grid(load_table("synth"), Asked(out=folder / "out", data=folder / "data"))
-    return {cell.name: cell for cell in grid.cells}
+FOLDERS = [path.parent for path in sorted(STUDY.glob("*/costs.csv"))]
+TABLES = {STUDY: "synth"} | {folder: f"synth-{folder.name}" for folder in FOLDERS}
 
 
-def test_every_number_has_the_recipe_and_the_versions_that_made_it(cells):
-    for row in rows("cells.csv"):
-        assert f"{row['world']}/{row['row']}/{row['seed']}" in cells
+@pytest.mark.parametrize("folder", TABLES, ids=lambda folder: folder.name)
+def test_every_number_has_the_recipe_and_the_versions_that_made_it(folder, tmp_path):
+    grid = make_grid(load_table(TABLES[folder]), Asked(out=tmp_path, data=tmp_path))
+    cells = {(cell.world, cell.row, str(cell.seed)) for cell in grid.cells}
+    for row in rows("cells.csv", folder):
+        assert (row["world"], row["row"], row["seed"]) in cells
         assert len(row["fingerprint"]) == 64
         assert all(row[key] for key in ("vsda", "torch", "git_revision"))
         assert 0 < float(row["mean_iou"]) < 100
@@ -42,10 +41,13 @@ def test_a_page_prints_the_numbers_of_the_files(path):
     assert page.splitlines() == filled(page).splitlines()
 
 
-@pytest.mark.parametrize("folder", ["study", "study/second-worlds", "real-mini"])
+@pytest.mark.parametrize(
+    "folder",
+    [*TABLES, STUDY / "second-worlds", STUDY.parent / "real-mini"],
+    ids=lambda folder: folder.name,
+)
 def test_means_are_those_of_the_runs(folder):
     runs = {}
-    folder = STUDY.parent / folder
     for row in rows("cells.csv", folder):
         runs.setdefault((row["row"], row["world"], row["set"]), []).append(float(row["mean_iou"]))
     judged = [
