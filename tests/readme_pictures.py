@@ -1,10 +1,10 @@
 """Make the pictures of the README from what `vsda demo` left, in a real browser.
 
     python -m tests.readme_pictures DEMO OUT
-    python -m tests.readme_pictures DEMO OUT tables/synth/table.html
+    python -m tests.readme_pictures DEMO OUT tables/synth/table.html tables/synth-places/table.html
 
-Writes demo.png, report.png, sets.png and gaps.png, and of a study's page study.png, into the folder
-OUT and prints their sizes.
+Writes demo.png, report.png, sets.png and gaps.png, and of each table's page study/<table>.png, into
+the folder OUT and prints their sizes.
 """
 
 import io
@@ -30,7 +30,7 @@ ROWS_PX = 1060
 PAPER = (208, 213, 221)
 
 
-def main(demo, out, study=None):
+def main(demo, out, *pages):
     """Make all pictures, each as soon as it can be."""
     make_gaps(out / "gaps.png")
     with tempfile.TemporaryDirectory() as folder:
@@ -39,8 +39,8 @@ def main(demo, out, study=None):
             save(rows_picture(browser, report), out / "demo.png")
             save(report_picture(browser, report), out / "report.png")
             save(sets_picture(browser, sets), out / "sets.png")
-            if study is not None:
-                save(study_picture(browser, study), out / "study.png")
+            for page in pages:
+                save(table_picture(browser, page), out / "study" / f"{page.parent.name}.png")
 
 
 def make_gaps(path):
@@ -114,8 +114,8 @@ def sets_picture(browser, page):
         return shot(tab)
 
 
-def study_picture(browser, page):
-    """Return the chart of a study: every row in every world on its first set."""
+def table_picture(browser, page):
+    """Return the charts of a table: every row with its seeds."""
     with browser.open(page, size=(1000, 900)) as tab:
         places = run_script(
             tab,

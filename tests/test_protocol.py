@@ -1,4 +1,4 @@
-"""The protocol for real data: each of its commands is one that the program takes."""
+"""The protocol for real data and the study: each command there is one that the program takes."""
 
 import re
 import shlex
@@ -15,7 +15,9 @@ from vsda.recipes.train import TrainRecipe
 from vsda.tables.load import load_table
 
 PROTOCOL = (ROOT / ".github" / "PROTOCOL.md").read_text()
+STUDY = (ROOT / ".github" / "STUDY.md").read_text()
 COMMANDS = re.findall(r"^    vsda (.*)$", PROTOCOL, re.MULTILINE)
+STUDY_COMMANDS = re.findall(r"^    vsda ([^#\n]*)", STUDY, re.MULTILINE)
 PROGRAM = typer.main.get_command(app)
 
 
@@ -35,7 +37,7 @@ def test_there_are_commands_for_every_table():
         assert f"tables {number} " in "\n".join(COMMANDS)
 
 
-@pytest.mark.parametrize("line", COMMANDS)
+@pytest.mark.parametrize("line", [*COMMANDS, *STUDY_COMMANDS])
 def test_a_command_is_taken_and_what_it_names_is_there(line):
     name, params = parsed(line)
     if name == "tables":

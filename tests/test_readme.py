@@ -10,6 +10,7 @@ from tests.conftest import ROOT
 from vsda.cli.app import app
 
 README = (ROOT / "README.md").read_text()
+PAGES = (ROOT / "README.md", *sorted((ROOT / ".github").glob("*.md")))
 
 
 def commands(group, prefix="vsda"):
@@ -45,11 +46,19 @@ def test_every_option_of_a_command_has_help(name):
             assert getattr(parameter, "help", None), f"{name} {parameter.name}"
 
 
-def test_files_that_the_readme_links_exist():
-    links = [link for link in re.findall(r"\]\(([^)#]+)", README) if "://" not in link]
-    assert links
-    for link in links:
-        assert (ROOT / link).exists(), link
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_files_and_headings_that_a_page_links_exist(page):
+    links = re.findall(r"\]\(([^)\s]+)\)", page.read_text())
+    for file, _, heading in (link.partition("#") for link in links if "://" not in link):
+        target = page.parent / file if file else page
+        assert target.exists(), file
+        assert not heading or heading in headings(target), heading
+
+
+def headings(page):
+    """Return what links to the headings of a page end with."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^a-z0-9 _-]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def test_readme_has_the_two_commands():
