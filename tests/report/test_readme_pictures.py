@@ -7,12 +7,12 @@ from PIL import Image
 from tests.conftest import ROOT
 from tests.readme_pictures import MOST_BYTES, save
 
-PICTURES = sorted((ROOT / ".github").glob("*.png"))
+PICTURES = sorted((ROOT / ".github").rglob("*.png"))
 
 
 def test_there_are_pictures():
     names = {path.stem for path in PICTURES}
-    assert names == {"demo", "gaps", "report", "sets", "study"}
+    assert names == {"demo", "gaps", "report", "sets", "synth", "synth-places"}
 
 
 @pytest.mark.parametrize("path", PICTURES, ids=lambda path: path.name)
