@@ -148,3 +148,11 @@ def test_chosen_runs_are_made_several_at_a_time(tables, monkeypatch):
     result = tables("table.toml", *asked, "--out", "out")
     assert result.stdout.splitlines() == ["plain/1  done", "clustered/0  done"]
     assert seen == [(["first/0", "plain/1", "clustered/0"], 2)]
+
+
+def test_a_chosen_run_that_fails_is_a_failure_though_its_start_is_done(tables, tmp_path):
+    row = '[[rows]]\nname = "{}"\nrecipe = "small.toml"\n'
+    rows = row.format("plain") + row.format("fails") + 'start = "plain"\nset = { steps = 3 }\n'
+    write_table_file(tmp_path, rows=rows, claims="")
+    result = tables("table.toml", "--cell", "fails/0", "--jobs", "2")
+    assert (result.exit_code, result.stdout) == (1, "")

@@ -19,7 +19,7 @@ from tests.conftest import ROOT
 PAGES = (ROOT / "README.md", ROOT / ".github" / "STUDY.md")
 
 MEAN = "mean of all worlds"
-_TABLE = re.compile(r"^<!-- ([a-z0-9/-]+) -->\n((?:\|.*\n)+)", re.MULTILINE)
+TABLE = re.compile(r"^<!-- ([a-z0-9/-]+) -->\n((?:\|.*\n)+)", re.MULTILINE)
 _ROW = re.compile(r"`([a-z0-9-]+)`")
 _COLUMNS = {
     "video": ("", "davis-val", "score"),
@@ -35,7 +35,7 @@ _COLUMNS = {
 
 def filled(page):
     """Return a page whose tables have the numbers of the files; what is bold stays bold."""
-    return _TABLE.sub(_filled_table, page)
+    return TABLE.sub(_filled_table, page)
 
 
 def _filled_table(found):
@@ -69,9 +69,10 @@ class Numbers:
 
     def text(self, row, heading):
         """Return what stands in the column `heading`; empty where there is no result."""
-        world, set_name, kind = _COLUMNS.get(heading, ("", "davis-val", "score"))
         if heading.startswith("`"):
-            world = f"synth-{heading.strip('`')}"
+            world, set_name, kind = f"synth-{heading.strip('`')}", "davis-val", "score"
+        else:
+            world, set_name, kind = _COLUMNS[heading]
         found = self._rows.get((row, world or self._worlds[0], set_name))
         return getattr(self, f"_{kind}")(found) if found else ""
 

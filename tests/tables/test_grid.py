@@ -141,16 +141,13 @@ def test_the_stages_that_worlds_put_first_are_shared_too(tmp_path):
     assert cells["gain/plain/1"].twin is cells["dim/plain/1"]
 
 
-def test_a_network_of_another_table_is_a_twin_and_ones_own_is_none(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_a_network_of_another_table_is_a_twin_without_needs(tmp_path):
     path = write_table_file(tmp_path)
     plain = by_name(grid_of(path, OUT))["plain/1"]
-    own = grid_of(path, OUT, trained={plain.fingerprint: tmp_path / "out" / "plain" / "seed-1"})
-    assert by_name(own)["plain/1"].twin is None
-    other = grid_of(path, OUT, trained={plain.fingerprint: Path("other") / "plain" / "seed-1"})
-    cell = by_name(other)["plain/1"]
+    lent = {plain.fingerprint: Path("other") / "plain" / "seed-1"}
+    cell = by_name(grid_of(path, OUT, trained=lent))["plain/1"]
     assert cell.twin.run_dir == Path("other/plain/seed-1")
-    assert (cell.twin.judged_on, cell.reads) == ({}, ("images", "videos"))
+    assert (cell.twin.judged_on, cell.twin.before, cell.reads) == ({}, None, ("images", "videos"))
     assert cell.fingerprint == plain.fingerprint == cell.twin.fingerprint
 
 

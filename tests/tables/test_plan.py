@@ -52,6 +52,15 @@ def test_rows_without_a_run_are_timed_and_leave_nothing(grid, foreseen):
     assert not grid.cells[-1].run_dir.exists()
 
 
+def test_a_row_without_steps_costs_but_its_judging(tmp_path):
+    zero = 'set = { steps = 0, statistics = "videos" }\n'
+    rows = f'[[rows]]\nname = "plain"\nrecipe = "small.toml"\n{zero}'
+    made = grid_of(write_table_file(tmp_path, rows=rows, claims=""), tmp_path / "out")
+    finish(made.cells[0], 0.5, train_s=0.0)
+    (row,) = plan_table(made, {("plain", "real"): Forecast(multiply_adds=1, kept_bytes=1)})
+    assert (row.num_left, row.step_s, row.left_s) == (1, 0.0, 3.0)
+
+
 def test_a_twin_is_counted_as_judged_alone(tmp_path):
     (tmp_path / "worlds").mkdir()
     for name in ("one", "two"):

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -303,8 +304,12 @@ def writer_of(path):
     raise AssertionError(f"nobody writes {path}")
 
 
+def contents(folder):
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
 def test_networks_of_another_table_are_judged_and_not_trained_again(home, whole, how):
-    out = home / "reusing"
+    out, before = home / "reusing", contents(home / "whole")
     grid = grid_in(home, out, trained=trained_in([home / "whole"]))
     starts = {cell.name: cell.start and cell.start.run_dir for cell in grid.cells}
     assert starts["plain/1"] == home / "whole" / "first" / "seed-0", "a start is not made either"
@@ -315,27 +320,80 @@ def test_networks_of_another_table_are_judged_and_not_trained_again(home, whole,
     assert records[0].twin == str(home / "whole" / "plain" / "seed-0")
     write_table(gather(grid), out)
     assert_same_table(out, home / "whole")
+    assert contents(home / "whole") == before
 
 
-def test_a_network_trained_on_other_data_by_the_same_name_is_refused(home, whole, how, tmp_path):
+@pytest.fixture
+def borrowing(home, whole, tmp_path):
+    """A copy of the whole table's runs, and what makes a grid that takes some of them."""
+    shutil.copytree(home / "whole", tmp_path / "lent")
+
+    def make(*rows, data=home / "data"):
+        lent = trained_in([tmp_path / "lent" / row for row in rows])
+        grid = grid_of(home / "table.toml", tmp_path / "out", data, trained=lent)
+        return {cell.name: cell for cell in grid.cells}
+
+    return make
+
+
+@pytest.mark.parametrize("rows", [["first", "plain"], ["first"]])
+def test_a_network_or_start_trained_on_other_data_by_the_same_name_is_refused(
+    borrowing, how, tmp_path, rows
+):
     make_images(tmp_path / "data" / "shards", 12)
     make_videos(tmp_path / "data" / "shards", 5)
-    trained = trained_in([home / "whole"])
-    grid = grid_of(home / "table.toml", tmp_path / "out", tmp_path / "data", trained=trained)
-    plain = next(cell for cell in grid.cells if cell.name == "plain/0")
+    plain = borrowing(*rows, data=tmp_path / "data")["plain/0"]
     with pytest.raises(RunError, match=r"seed-0: was trained on another images than .*--reuse"):
         run_cell(Job(plain, how))
     assert not (plain.run_dir / "checkpoints").exists()
 
 
-def test_a_network_that_is_gone_is_told(home, whole, how, tmp_path):
-    shutil.copytree(home / "whole", tmp_path / "whole")
-    shutil.rmtree(tmp_path / "whole" / "plain" / "seed-0" / "checkpoints")
-    trained = trained_in([tmp_path / "whole"])
-    grid = grid_in(home, tmp_path / "out", trained=trained)
-    plain = next(cell for cell in grid.cells if cell.name == "plain/0")
-    with pytest.raises(RunError, match=r"checkpoints: is missing, and plain/0 has the same"):
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("change", ["another recipe", "gone"])
+def test_what_became_of_another_tables_run_is_told_and_left_alone(
+    borrowing, how, tmp_path, change, again
+):
+    plain = borrowing("first")["plain/0"]
+    lent = tmp_path / "lent" / "first" / "seed-0"
+    if change == "gone":
+        shutil.rmtree(lent)
+    else:
+        record = json.loads((lent / "cell.json").read_text())
+        (lent / "cell.json").write_text(json.dumps(record | {"fingerprint": "another"}))
+    before = contents(tmp_path / "lent")
+    with pytest.raises(RunError, match=r"seed-0: is not the trained run any more .*call again"):
+        run_cell(Job(plain, replace(how, again=again)))
+    assert contents(tmp_path / "lent") == before
+
+
+def test_a_lent_network_whose_files_are_gone_is_told(borrowing, how, tmp_path):
+    plain = borrowing("first", "plain")["plain/0"]
+    shutil.rmtree(tmp_path / "lent" / "plain" / "seed-0" / "checkpoints")
+    with pytest.raises(RunError, match=r"checkpoints: is missing, .* leave out --reuse to train"):
         run_cell(Job(plain, how))
+
+
+def test_what_is_trained_here_is_not_borrowed(borrowing, how):
+    first = borrowing()["first/0"]
+    run_cell(Job(first, how))
+    cells = borrowing("first", "plain")
+    assert cells["first/0"].twin is None
+    assert cells["plain/0"].start is cells["first/0"], "as of all rows of the table"
+    assert cells["plain/0"].twin.is_borrowed
+
+
+def test_what_is_left_of_a_try_is_not_judged_in_place_of_a_damaged_network(
+    borrowing, how, tmp_path
+):
+    plain = borrowing("first", "plain")["plain/0"]
+    own = plain.run_dir / "checkpoints" / "step-000001.pt"
+    own.parent.mkdir(parents=True)
+    for path in (tmp_path / "lent" / "plain" / "seed-0" / "checkpoints").glob("*.pt"):
+        own.write_bytes(path.read_bytes())
+        path.write_bytes(b"damaged")
+    with pytest.raises(RunError, match="none of 2 checkpoints is whole"):
+        run_cell(Job(plain, how))
+    assert not read_record(plain).scores
 
 
 def test_records_that_say_nothing_are_told_and_left_out(tmp_path, caplog):

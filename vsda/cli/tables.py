@@ -197,9 +197,9 @@ def _run_part(grid: "Grid", how: "HowToRun", cells: "list[Cell]", jobs: int) -> 
         ran = run_here(cells, how, refused=refused)
     else:
         ran = run_cells(with_starts(grid.cells, cells), how, jobs=jobs, refused=refused)
-    for cell in cells:
-        if cell.name in ran.done:
-            typer.echo(f"{cell.name}  done")
+    ran.done = [cell.name for cell in cells if cell.name in ran.done]  # without mere starts
+    for name in ran.done:
+        typer.echo(f"{name}  done")
     _end(ran)
 
 

@@ -29,6 +29,7 @@ class Cell:
         run_dir: Its run folder.
         twin: The first cell with the same fingerprint, of this table or of another one, whose
             network is judged in place of training it again; None for one that is trained.
+        is_borrowed: Whether it is another table's: read, and never begun, changed or removed.
     """
 
     row: str
@@ -42,6 +43,7 @@ class Cell:
     start: "Cell | None"
     run_dir: Path
     twin: "Cell | None" = None
+    is_borrowed: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -54,7 +56,7 @@ class Cell:
     @property
     def before(self) -> "Cell | None":
         """The cell that must be done before: its twin, or the one that it starts from."""
-        return self.twin or self.start
+        return None if self.is_borrowed else self.twin or self.start
 
 
 def used_sets(recipe: TrainRecipe) -> dict[str, tuple[str, ...]]:

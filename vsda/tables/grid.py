@@ -15,6 +15,7 @@ from vsda.recipes.train import TrainRecipe
 from vsda.recipes.worlds import WorldRecipe
 from vsda.tables.cell import SET_KEYS, Cell, used_sets
 from vsda.tables.load import Table, check_seeds, load_world
+from vsda.tables.record import State, look
 from vsda.tables.worlds import World, open_world
 
 PRETRAIN = ".pretrain"
@@ -142,9 +143,8 @@ class _Builder:
 
     def _twinned(self, cell: Cell) -> Cell:
         """Return a cell that reads but what it is judged on, if another comes to its network."""
-        folder = self._asked.trained.get(cell.fingerprint, cell.run_dir)
-        is_own = folder.resolve() == cell.run_dir.resolve()
-        first = cell if is_own else _of_another_table(cell, folder)
+        folder = self._asked.trained.get(cell.fingerprint)
+        first = cell if folder is None or _is_trained_here(cell) else _borrowed(cell, folder)
         twin = self._first.setdefault(cell.fingerprint, first)
         if twin is cell:
             return cell
@@ -212,9 +212,17 @@ class _Builder:
         return find_recipe(KIND, str(self._table.path.parent / row.recipe))
 
 
-def _of_another_table(cell: Cell, run_dir: Path) -> Cell:
-    """Return the cell that left `run_dir`, as a mere start: its network is all that is taken."""
-    return replace(cell, name=str(run_dir), run_dir=run_dir, judged_on={}, reads=())
+def _is_trained_here(cell: Cell) -> bool:
+    """Tell whether the table has the network: all its rows then start from the same one."""
+    state, record = look(cell)
+    return record is not None and state is not State.CHANGED and record.is_trained
+
+
+def _borrowed(cell: Cell, run_dir: Path) -> Cell:
+    """Return the cell of another table that left `run_dir`, with the sets of this one."""
+    return replace(
+        cell, name=str(run_dir), run_dir=run_dir, judged_on={}, reads=(), is_borrowed=True
+    )
 
 
 def _starting(recipe: TrainRecipe, start: Cell | None) -> TrainRecipe:

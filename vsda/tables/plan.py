@@ -90,7 +90,7 @@ def _planned(cells: list[Cell], forecast: Forecast) -> PlannedRow:
     num_twins = sum(cell.twin is not None for cell in left)
     step_s, measured = forecast.step_s, "probe" if forecast.step_s else ""
     if trained:
-        step_s = sum(record.train_s for _, record in trained) / (steps * len(trained))
+        step_s = sum(record.train_s for _, record in trained) / (max(steps, 1) * len(trained))
         measured = "runs"
     judge_s = sum(record.judge_s for _, record in done) / len(done) if done else 0.0
     train_s = None if step_s is None else steps * step_s

@@ -142,14 +142,13 @@ def _left(cells: Sequence[Cell], ran: Ran, refused: Mapping[str, str]) -> list[C
 def _finished(todo: Sequence[Cell], how: HowToRun, jobs: int, ran: Ran) -> Iterator[Cell]:
     """Yield cells as they are finished, each after its twin or start; note what became of them."""
     waiting = list(todo)
-    here = {cell.name for cell in todo} | set(ran.failed)
     with LocalEngine(run_logged, min(jobs, len(todo)), daemonic=False) as engine:
         while waiting or engine.num_running:
             for cell in [one for one in waiting if one.before and one.before.name in ran.failed]:
                 waiting.remove(cell)
                 ran.failed[cell.name] = _why(cell)
                 yield cell
-            ready = [one for one in waiting if _is_ready(one, ran, here)]
+            ready = [one for one in waiting if _is_ready(one, ran)]
             for cell in ready[: engine.num_free]:
                 waiting.remove(cell)
                 engine.submit(Job(cell, how))
@@ -158,10 +157,9 @@ def _finished(todo: Sequence[Cell], how: HowToRun, jobs: int, ran: Ran) -> Itera
                 yield done.task.cell
 
 
-def _is_ready(cell: Cell, ran: Ran, here: set[str]) -> bool:
-    """Tell whether what a cell needs is done; what is not to be made here is done elsewhere."""
-    name = cell.before.name if cell.before else ""
-    return not name or name in ran.done or name not in here
+def _is_ready(cell: Cell, ran: Ran) -> bool:
+    before = cell.before
+    return before is None or before.is_borrowed or before.name in ran.done
 
 
 def _why(cell: Cell) -> str:

@@ -6,11 +6,11 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from vsda.errors import RunError, ShardError
+from vsda.errors import RunError, VsdaError
 from vsda.shards.index import open_set
 from vsda.storage import PART_SUFFIX, write_atomic
 from vsda.tables.cell import Cell, used_sets
-from vsda.tables.record import CellRecord, read_record
+from vsda.tables.record import CellRecord, State, look, read_record
 from vsda.training.checkpoint import checkpoint_dir
 from vsda.training.inputs import set_identity
 from vsda.training.metrics_log import METRICS_FILE
@@ -32,45 +32,64 @@ def adopt(cell: Cell, twin: Cell, record: CellRecord) -> CellRecord:
         record: Of `cell`.
 
     Raises:
-        RunError: The twin is not trained, or was on other data than what lies here by these names.
+        RunError: The twin is not trained, or files of it are missing.
     """
     known = read_record(twin)
     if known is None or not known.is_trained:
         raise RunError(f"{twin.run_dir}: is not trained, and {cell.name} has the same network")
     try:
-        _refuse_other_data(cell, twin)
         for name in _TEXTS:
             write_atomic(cell.run_dir / name, (twin.run_dir / name).read_bytes())
+        # What a try of the cell's own has left would be taken where the twin's file is damaged.
+        shutil.rmtree(checkpoint_dir(cell.run_dir), ignore_errors=True)
         for path in sorted(checkpoint_dir(twin.run_dir).iterdir()):
             if path.suffix != PART_SUFFIX:
                 _link(path, checkpoint_dir(cell.run_dir) / path.name)
     except FileNotFoundError as error:
+        mend = "leave out --reuse" if twin.is_borrowed else f"remove {twin.run_dir}"
         raise RunError(
-            f"{error.filename}: is missing, and {cell.name} has the same network; remove "
-            f"{twin.run_dir} to train it anew"
+            f"{error.filename}: is missing, and {cell.name} has the same network; {mend} to train "
+            "it anew"
         ) from error
     same = known.model_dump(include={"versions", "git_revision", "device", "threads"})
     return record.model_copy(update={**same, "is_trained": True, "twin": twin.name})
 
 
-def _refuse_other_data(cell: Cell, twin: Cell) -> None:
-    """Compare the sets that are here with those that the twin saw; what is absent cannot be."""
-    seen = json.loads((twin.run_dir / PROVENANCE_FILE).read_bytes())
+def check_borrowed(cell: Cell) -> None:
+    """Check that another table's cell is still what it was, and trained on the data that is here.
+
+    Sets that are not here cannot be compared.
+
+    Args:
+        cell: With the places that the sets have here.
+
+    Raises:
+        RunError: It is another one by now, or is gone, or its data were others.
+    """
+    state, _ = look(cell)
+    if state is not State.DONE:
+        raise RunError(
+            f"{cell.run_dir}: is not the trained run any more that --reuse found there; call again"
+        )
+    try:
+        seen = json.loads((cell.run_dir / PROVENANCE_FILE).read_bytes())
+    except OSError as error:
+        raise RunError(f"{error.filename}: cannot be read; leave out --reuse") from error
     used = used_sets(cell.recipe)
     for key in _STREAMS:
         for place, then in zip(used[key], seen[key], strict=False):
-            _refuse_another(place, then, cell, twin)
+            _refuse_another(place, then, cell)
 
 
-def _refuse_another(place: str, then: Mapping[str, str], cell: Cell, twin: Cell) -> None:
+def _refuse_another(place: str, then: Mapping[str, str], cell: Cell) -> None:
     try:
         now = set_identity(open_set(place))
-    except ShardError:
+    except VsdaError:
         return
     if now["index_sha256"] != then["index_sha256"]:
         raise RunError(
-            f"{twin.run_dir}: was trained on another {then['name']} than {place}; leave out "
-            f"--reuse to train {cell.name} here"
+            f"{cell.run_dir}: was trained on another {then['name']} than {place}; leave out "
+            "--reuse to train here"
         )
 
 

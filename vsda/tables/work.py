@@ -73,13 +73,11 @@ def run_cell(job: Job) -> None:
         StoppedError: A signal asked for a stop; a checkpoint was written.
     """
     cell = job.cell
-    if state_of(cell, read_record(cell)) is State.DONE:
-        return  # without the lock: other tables' folders may be of others, to be read alone
     with _held(cell):
         state = _cleared(job)
         if state is State.DONE:
             return
-        if cell.before is not None:
+        if cell.before is not None and not cell.before.is_borrowed:
             run_cell(replace(job, cell=cell.before))
         record = read_record(cell) if state is State.BEGUN else None
         if record is None:
@@ -88,8 +86,10 @@ def run_cell(job: Job) -> None:
 
         # torch takes seconds to import, which planning and gathering do without.
         from vsda.tables.trial import judge_cell, train_cell  # noqa: PLC0415
-        from vsda.tables.twins import adopt  # noqa: PLC0415
+        from vsda.tables.twins import adopt, check_borrowed  # noqa: PLC0415
 
+        if cell.before is not None and cell.before.is_borrowed:
+            check_borrowed(cell.before)
         if not record.is_trained:
             twin = cell.twin
             record = adopt(cell, twin, record) if twin else train_cell(cell, job.how, record)
