@@ -43,7 +43,7 @@ def test_a_page_prints_the_numbers_of_the_files(path):
 
 @pytest.mark.parametrize(
     "folder",
-    [*TABLES, STUDY / "second-worlds", STUDY.parent / "real-mini"],
+    [*TABLES, STUDY / "second-worlds", STUDY / "clips-half-filled", STUDY.parent / "real-mini"],
     ids=lambda folder: folder.name,
 )
 def test_means_are_those_of_the_runs(folder):
