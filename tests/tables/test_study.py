@@ -2,11 +2,13 @@
 
 import csv
 import json
+import statistics
 
 import pytest
 
 from tests.conftest import ROOT
 from tests.tables.printed import PAGES, TABLE, filled
+from vsda.choice.criteria import CRITERIA
 from vsda.tables.grid import Asked, make_grid
 from vsda.tables.load import load_table
 
@@ -58,6 +60,31 @@ def test_means_are_those_of_the_runs(folder):
         found = runs[row["row"], row["world"], row["set"]]
         assert int(row["seeds"]) == len(found)
         assert float(row["mean"]) == pytest.approx(sum(found) / len(found), abs=1e-3)
+
+
+def chosen(by, ten):
+    """Return the mean IoU of what is chosen of a run's checkpoints, rows of stop.csv in order."""
+    if by == "last":
+        return float(ten[-1]["mean_iou"])
+    if by == "oracle":
+        return max(float(row["mean_iou"]) for row in ten)
+    best = max if CRITERIA[by].prefers_high else min
+    return float(best(ten, key=lambda row: float(row[by]))["mean_iou"])
+
+
+@pytest.mark.parametrize("by", ["last", *CRITERIA, "oracle"])
+def test_the_page_prints_what_criteria_chose(by):
+    runs = {}
+    for row in rows("stop.csv"):
+        runs.setdefault(row["row"], {}).setdefault(row["seed"], []).append(row)
+    means = [
+        statistics.fmean(chosen(by, ten) for ten in runs[name].values())
+        for name in ("clustered-patch", "domain-patch")
+    ]
+    printed = f"{means[0]:.1f} | {means[1]:.1f} |"
+    lines = PAGES[1].read_text().split("## When to stop")[1].splitlines()
+    (line,) = [line for line in lines if line.startswith("| ") and by in line]
+    assert line.endswith(printed)
 
 
 @pytest.mark.slow
