@@ -35,8 +35,8 @@ def tables(tmp_path, monkeypatch):
 
 
 def test_without_a_name_the_tables_are_listed(tables):
-    listed = dict(line.split(maxsplit=1) for line in tables().stdout.splitlines())
-    assert listed["2"] == "Swin-T + UperNet, judged on DAVIS"
+    lines = tables().stdout.splitlines()
+    assert "2               Swin-T + UperNet, judged on DAVIS" in lines
 
 
 def test_a_table_is_run_and_written(tables, tmp_path):

@@ -21,7 +21,7 @@ from tests.training.processes import started
 from vsda.errors import RunError, StoppedError, UsageError
 from vsda.evaluation.trained import find_checkpoint, open_run
 from vsda.tables.elsewhere import trained_in
-from vsda.tables.record import State, look, read_record, state_of
+from vsda.tables.record import State, look, read_record, state_of, write_record
 from vsda.tables.results import gather
 from vsda.tables.run import run_here
 from vsda.tables.work import HowToRun, Job, run_cell
@@ -364,6 +364,24 @@ def test_what_became_of_another_tables_run_is_told_and_left_alone(
     with pytest.raises(RunError, match=r"seed-0: is not the trained run any more .*call again"):
         run_cell(Job(plain, replace(how, again=again)))
     assert contents(tmp_path / "lent") == before
+
+
+def test_what_is_trained_is_judged_though_its_lent_start_is_gone(borrowing, how, tmp_path):
+    plain = borrowing("first")["plain/0"]
+    run_cell(Job(plain, how))
+    whole = read_record(plain)
+    write_record(plain, whole.model_copy(update={"scores": {}}))
+    shutil.rmtree(tmp_path / "lent")
+    run_cell(Job(plain, how))
+    assert read_record(plain).scores == whole.scores
+
+
+@pytest.mark.parametrize("text", ["{", "{}", '{"images": [1]}'])
+def test_a_lent_network_whose_provenance_says_nothing_is_told(borrowing, how, tmp_path, text):
+    plain = borrowing("first")["plain/0"]
+    (tmp_path / "lent" / "first" / "seed-0" / "provenance.json").write_text(text)
+    with pytest.raises(RunError, match=r"provenance.json: cannot be read .*leave out --reuse"):
+        run_cell(Job(plain, how))
 
 
 def test_a_lent_network_whose_files_are_gone_is_told(borrowing, how, tmp_path):

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
 from vsda.errors import RunError, VsdaError
@@ -71,24 +70,28 @@ def check_borrowed(cell: Cell) -> None:
         raise RunError(
             f"{cell.run_dir}: is not the trained run any more that --reuse found there; call again"
         )
+    path = cell.run_dir / PROVENANCE_FILE
     try:
-        seen = json.loads((cell.run_dir / PROVENANCE_FILE).read_bytes())
-    except OSError as error:
-        raise RunError(f"{error.filename}: cannot be read; leave out --reuse") from error
+        kept = json.loads(path.read_bytes())
+        seen = {
+            key: [(then["name"], then["index_sha256"]) for then in kept[key]] for key in _STREAMS
+        }
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise RunError(f"{path}: cannot be read ({error}); leave out --reuse") from error
     used = used_sets(cell.recipe)
     for key in _STREAMS:
-        for place, then in zip(used[key], seen[key], strict=False):
-            _refuse_another(place, then, cell)
+        for place, (name, index_sha256) in zip(used[key], seen[key], strict=False):
+            _refuse_another(place, name, index_sha256, cell)
 
 
-def _refuse_another(place: str, then: Mapping[str, str], cell: Cell) -> None:
+def _refuse_another(place: str, name: str, index_sha256: str, cell: Cell) -> None:
     try:
         now = set_identity(open_set(place))
     except VsdaError:
         return
-    if now["index_sha256"] != then["index_sha256"]:
+    if now["index_sha256"] != index_sha256:
         raise RunError(
-            f"{cell.run_dir}: was trained on another {then['name']} than {place}; leave out "
+            f"{cell.run_dir}: was trained on another {name} than {place}; leave out "
             "--reuse to train here"
         )
 

@@ -88,9 +88,9 @@ def run_cell(job: Job) -> None:
         from vsda.tables.trial import judge_cell, train_cell  # noqa: PLC0415
         from vsda.tables.twins import adopt, check_borrowed  # noqa: PLC0415
 
-        if cell.before is not None and cell.before.is_borrowed:
-            check_borrowed(cell.before)
         if not record.is_trained:
+            if cell.before is not None and cell.before.is_borrowed:
+                check_borrowed(cell.before)
             twin = cell.twin
             record = adopt(cell, twin, record) if twin else train_cell(cell, job.how, record)
             write_record(cell, record)
